@@ -1,8 +1,8 @@
 //! [`DynamicActivation`]: what a dynamic activation is, as constants of a type.
 
+use crate::Scalar;
 use crate::kernels::piecewise::PieceSet;
 use crate::layer::LayerBuilder;
-use crate::Scalar;
 
 /// A description of a dynamic activation: a type without a value.
 ///
@@ -35,7 +35,6 @@ pub trait DynamicActivation: Sized + 'static {
     type Pieces: PieceSet<Self>;
 
     /// Begins a layer of this activation for inputs of shape `[N, channels, ...]`.
-    #[must_use]
     fn layer<T: Scalar>(channels: usize) -> LayerBuilder<Self, T> {
         LayerBuilder::new(channels)
     }

@@ -21,7 +21,7 @@ use core::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
 /// A type that counts multiplications:
 ///
 /// ```
-/// use dyrelu_core::{Elementwise, Piece, PieceGrad};
+/// use dyrelu::{Elementwise, Piece, PieceGrad};
 /// use std::ops::{Add, Div, Mul, Neg, Sub};
 ///
 /// #[derive(Clone)]
@@ -60,18 +60,10 @@ use core::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
 /// assert_eq!(Affine::value(Count(0), [Count(0), Count(0)]).0, 1);
 /// ```
 pub trait Elementwise:
-    Clone
-    + Add<Output = Self>
-    + Sub<Output = Self>
-    + Mul<Output = Self>
-    + Div<Output = Self>
-    + Neg<Output = Self>
+    Clone + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self> + Neg<Output = Self>
 {
     /// The result of a comparison: `bool` for one number, a lane mask for many.
-    type Mask: Clone
-        + BitAnd<Output = Self::Mask>
-        + BitOr<Output = Self::Mask>
-        + Not<Output = Self::Mask>;
+    type Mask: Clone + BitAnd<Output = Self::Mask> + BitOr<Output = Self::Mask> + Not<Output = Self::Mask>;
 
     /// The constant `value`, in the shape and on the device of `self`.
     ///
@@ -302,8 +294,7 @@ macro_rules! scalar {
             type Mask = bool;
 
             #[inline(always)]
-            #[expect(clippy::cast_possible_truncation, reason = "a constant of the formula, rounded to the element type")]
-            #[allow(trivial_numeric_casts, reason = "f64 as f64")]
+            #[allow(clippy::cast_possible_truncation, reason = "rounds to f32; no truncation for f64")]
             fn lift(&self, value: f64) -> Self {
                 value as Self
             }

@@ -1,0 +1,149 @@
+//! The hyper function: from pooled inputs to residuals, d = squash(W₂ · relu(W₁ · p + b₁) + b₂) (paper,
+//! section 3.2).
+
+use super::{linear, squash};
+use crate::Scalar;
+use fearless_simd::Level;
+
+/// The two fully connected layers, `[H, C]`, `[H]`, `[outputs, H]` and `[outputs]`.
+#[derive(Debug, Clone, Copy)]
+pub struct Weights<'a, T> {
+    /// W₁.
+    pub fc1_weight: &'a [T],
+    /// b₁.
+    pub fc1_bias: &'a [T],
+    /// W₂.
+    pub fc2_weight: &'a [T],
+    /// b₂.
+    pub fc2_bias: &'a [T],
+}
+
+/// What [`forward`] read and wrote, for [`backward`].
+#[derive(Debug, Clone, Copy)]
+pub struct Activations<'a, T> {
+    /// p, `[N, C]`.
+    pub pooled: &'a [T],
+    /// relu(W₁ · p + b₁), `[N, H]`.
+    pub hidden: &'a [T],
+    /// d, `[N, outputs]`.
+    pub residuals: &'a [T],
+}
+
+/// Where [`backward`] writes. All arrays are overwritten; each is as what it is the gradient of.
+#[derive(Debug)]
+pub struct Gradients<'a, T> {
+    /// `[N, C]`.
+    pub pooled: &'a mut [T],
+    /// `[N, H]`.
+    pub hidden: &'a mut [T],
+    /// `[H, C]`.
+    pub fc1_weight: &'a mut [T],
+    /// `[H]`.
+    pub fc1_bias: &'a mut [T],
+    /// `[outputs, H]`.
+    pub fc2_weight: &'a mut [T],
+    /// `[outputs]`.
+    pub fc2_bias: &'a mut [T],
+}
+
+/// Writes `hidden[n, ..] = relu(W₁ · pooled[n, ..] + b₁)` and `residuals[n, ..] = 2σ(W₂ · hidden[n, ..] + b₂) − 1`.
+///
+/// # Panics
+///
+/// When the lengths do not fit together, see [`Weights`] and [`Activations`].
+pub fn forward<T: Scalar>(
+    level: Level,
+    weights: Weights<'_, T>,
+    pooled: &[T],
+    hidden: &mut [T],
+    residuals: &mut [T],
+) {
+    linear::forward(
+        level,
+        weights.inputs(),
+        pooled,
+        weights.fc1_weight,
+        weights.fc1_bias,
+        hidden,
+    );
+    for value in hidden.iter_mut() {
+        *value = value.relu();
+    }
+    linear::forward(
+        level,
+        weights.fc1_bias.len(),
+        hidden,
+        weights.fc2_weight,
+        weights.fc2_bias,
+        residuals,
+    );
+    squash::forward(level, residuals);
+}
+
+/// The gradients of [`forward`] for those of the residuals, which become those of the raw values in place.
+///
+/// A hidden unit at exactly zero passes no gradient on.
+///
+/// # Panics
+///
+/// When the lengths do not fit together, see [`Weights`], [`Activations`] and [`Gradients`].
+pub fn backward<T: Scalar>(
+    level: Level,
+    weights: Weights<'_, T>,
+    activations: Activations<'_, T>,
+    grad_residuals: &mut [T],
+    grads: Gradients<'_, T>,
+) {
+    let Gradients {
+        pooled,
+        hidden,
+        fc1_weight,
+        fc1_bias,
+        fc2_weight,
+        fc2_bias,
+    } = grads;
+    squash::backward(activations.residuals, grad_residuals);
+    linear::backward(
+        level,
+        linear::Operands {
+            inputs: fc1_bias.len(),
+            x: activations.hidden,
+            weight: weights.fc2_weight,
+        },
+        grad_residuals,
+        linear::Gradients {
+            x: hidden,
+            weight: fc2_weight,
+            bias: fc2_bias,
+        },
+    );
+    for (grad, &hidden) in hidden.iter_mut().zip(activations.hidden) {
+        if hidden <= T::default() {
+            *grad = T::default();
+        }
+    }
+    linear::backward(
+        level,
+        linear::Operands {
+            inputs: weights.inputs(),
+            x: activations.pooled,
+            weight: weights.fc1_weight,
+        },
+        hidden,
+        linear::Gradients {
+            x: pooled,
+            weight: fc1_weight,
+            bias: fc1_bias,
+        },
+    );
+}
+
+impl<T> Weights<'_, T> {
+    /// C, from the sizes of W₁ and b₁; 0 without hidden units.
+    fn inputs(&self) -> usize {
+        self.fc1_weight
+            .len()
+            .checked_div(self.fc1_bias.len())
+            .unwrap_or(0)
+    }
+}

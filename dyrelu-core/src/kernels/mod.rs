@@ -1,0 +1,32 @@
+//! The kernels: slices in, slices out, no allocation, one implementation for every instruction set.
+//!
+//! In the order in which the data passes: [`pool`], [`hyper`] (with its parts [`linear`] and [`squash`]),
+//! [`coefficients`], in mode C [`attention`], and [`piecewise`]. Each module has a `forward` and a `backward`,
+//! and a naive twin of the same name in [`reference`](crate::reference). The arrays are contiguous, the last axis fastest:
+//!
+//! | name | shape | |
+//! |---|---|---|
+//! | x, y and their gradients | `[N, C, S]` | S counts the positions of all spatial axes |
+//! | pooled | `[N, C]` | |
+//! | hidden | `[N, H]` | |
+//! | raw, residuals, coefficients | `[N, C or 1, P, K]` | |
+//! | scores, softmax, attention π | `[N, S]` | mode C only |
+//!
+//! A kernel takes the [`Level`], the instruction set that it runs on; [`Level::new`] detects the best one.
+//! Lengths that do not fit together are a bug of the caller and panic: layers check shapes once, at their
+//! public methods.
+//!
+//! # Reproducibility
+//!
+//! The same input gives the same bits on the same level. Between levels the last bits differ: sums are split
+//! over more or fewer lanes, and AVX2 and above fuse multiplications with additions.
+
+pub mod attention;
+pub mod coefficients;
+pub mod hyper;
+pub mod linear;
+pub mod piecewise;
+pub mod pool;
+pub mod squash;
+
+pub use fearless_simd::Level;

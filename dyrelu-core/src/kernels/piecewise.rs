@@ -1,0 +1,607 @@
+//! The activation itself: y = combine over k of piece(x, coefficients of k), and its gradients.
+//!
+//! A *row* is a run of `len` elements that share one set of P·K coefficients: a whole sample in mode A, one
+//! channel of a sample in modes B and C. In mode C every coefficient is multiplied by the attention π of its
+//! position; for a homogeneous piece that is the same as y = π · B(x), which is what the kernels compute.
+
+use crate::activation::{Combine, DynamicActivation, Sharing};
+use crate::lanes::Lanes;
+use crate::{Elementwise, Piece, PieceGrad, Scalar};
+use fearless_simd::{Level, Simd, dispatch};
+
+/// Vectors that are added up before the sums of coefficient gradients move on to `f64`.
+const BLOCK: usize = 256;
+
+/// What an activation reads besides x.
+#[derive(Debug, Clone, Copy)]
+pub struct Operands<'a, T> {
+    /// The number of consecutive elements of x that share one set of coefficients.
+    pub len: usize,
+    /// `[rows, P, K]`.
+    pub coefficients: &'a [T],
+    /// π, `[N, len]`, in mode C; empty in modes A and B.
+    pub attention: &'a [T],
+}
+
+/// Where the gradients go. All of them are overwritten.
+#[derive(Debug)]
+pub struct Gradients<'a, T> {
+    /// As x. The path through the hyper function is not in it yet.
+    pub x: &'a mut [T],
+    /// As the coefficients.
+    pub coefficients: &'a mut [T],
+    /// As the attention.
+    pub attention: &'a mut [T],
+}
+
+/// The kernels of an activation `A`, for its number of pieces and coefficients.
+///
+/// Stable Rust cannot pass an associated constant on as a const argument. So the description of an activation
+/// names its kernels as a type, [`Pieces<K, P>`](Pieces), the only implementation of this trait.
+pub trait PieceSet<A>: sealed::Sealed + 'static {
+    /// The number of pieces.
+    const K: usize;
+
+    /// The number of coefficients of a piece.
+    const P: usize;
+
+    /// [`forward`] for this K and P.
+    fn forward<T: Scalar>(level: Level, operands: Operands<'_, T>, x: &[T], y: &mut [T]);
+
+    /// [`forward_inplace`] for this K and P.
+    fn forward_inplace<T: Scalar>(level: Level, operands: Operands<'_, T>, x: &mut [T]);
+
+    /// [`backward`] for this K and P.
+    fn backward<T: Scalar>(
+        level: Level,
+        operands: Operands<'_, T>,
+        x: &[T],
+        grad_y: &[T],
+        grads: Gradients<'_, T>,
+    );
+}
+
+/// K pieces of P coefficients each.
+#[derive(Debug, Clone, Copy)]
+pub struct Pieces<const K: usize, const P: usize>;
+
+impl<const K: usize, const P: usize> sealed::Sealed for Pieces<K, P> {}
+
+impl<A: DynamicActivation + Piece<P>, const K: usize, const P: usize> PieceSet<A> for Pieces<K, P> {
+    const K: usize = K;
+    const P: usize = P;
+
+    fn forward<T: Scalar>(level: Level, operands: Operands<'_, T>, x: &[T], y: &mut [T]) {
+        forward::<A, T, K, P>(level, operands, x, y);
+    }
+
+    fn forward_inplace<T: Scalar>(level: Level, operands: Operands<'_, T>, x: &mut [T]) {
+        forward_inplace::<A, T, K, P>(level, operands, x);
+    }
+
+    fn backward<T: Scalar>(
+        level: Level,
+        operands: Operands<'_, T>,
+        x: &[T],
+        grad_y: &[T],
+        grads: Gradients<'_, T>,
+    ) {
+        backward::<A, T, K, P>(level, operands, x, grad_y, grads);
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// `y[r, i] = combine over k of piece(x[r, i], coefficients[r, .., k])`.
+///
+/// The first of equal pieces wins. A NaN of any piece makes y NaN.
+///
+/// # Panics
+///
+/// When the lengths do not fit together, or K or P is 0.
+pub fn forward<A: DynamicActivation + Piece<P>, T: Scalar, const K: usize, const P: usize>(
+    level: Level,
+    operands: Operands<'_, T>,
+    x: &[T],
+    y: &mut [T],
+) {
+    assert_eq!(x.len(), y.len(), "piecewise: x and y");
+    operands.check::<A, K, P>(y.len());
+    if !y.is_empty() {
+        dispatch!(level, simd => forward_rows::<_, A, T, K, P>(simd, operands, Some(x), y));
+    }
+}
+
+/// [`forward`], with y in the place of x.
+///
+/// # Panics
+///
+/// As [`forward`].
+pub fn forward_inplace<A: DynamicActivation + Piece<P>, T: Scalar, const K: usize, const P: usize>(
+    level: Level,
+    operands: Operands<'_, T>,
+    x: &mut [T],
+) {
+    operands.check::<A, K, P>(x.len());
+    if !x.is_empty() {
+        dispatch!(level, simd => forward_rows::<_, A, T, K, P>(simd, operands, None, x));
+    }
+}
+
+/// The gradients of [`forward`] with respect to x, the coefficients and the attention.
+///
+/// The piece that won gets the whole gradient; in a sum every piece does.
+///
+/// # Panics
+///
+/// As [`forward`].
+pub fn backward<A: DynamicActivation + Piece<P>, T: Scalar, const K: usize, const P: usize>(
+    level: Level,
+    operands: Operands<'_, T>,
+    x: &[T],
+    grad_y: &[T],
+    grads: Gradients<'_, T>,
+) {
+    assert_eq!(x.len(), grad_y.len(), "piecewise: x and the gradient of y");
+    assert_eq!(x.len(), grads.x.len(), "piecewise: x and its gradient");
+    assert_eq!(
+        operands.coefficients.len(),
+        grads.coefficients.len(),
+        "piecewise: gradient of coefficients"
+    );
+    assert_eq!(
+        operands.attention.len(),
+        grads.attention.len(),
+        "piecewise: gradient of the attention"
+    );
+    operands.check::<A, K, P>(x.len());
+    grads.attention.fill(T::default());
+    if x.is_empty() {
+        grads.coefficients.fill(T::default());
+    } else {
+        dispatch!(level, simd => backward_rows::<_, A, T, K, P>(simd, operands, x, grad_y, grads));
+    }
+}
+
+impl<T> Operands<'_, T> {
+    fn check<A: DynamicActivation, const K: usize, const P: usize>(&self, elements: usize) {
+        const { assert!(K > 0 && P > 0, "an activation has pieces and coefficients") };
+        let rows = self.coefficients.len() / (K * P);
+        assert_eq!(
+            self.coefficients.len(),
+            rows * K * P,
+            "piecewise: whole sets of coefficients"
+        );
+        assert_eq!(elements, rows * self.len, "piecewise: x and coefficients");
+        if A::SHARING == Sharing::Unshared {
+            let samples = self.attention.len() / self.len.max(1);
+            assert_eq!(
+                self.attention.len(),
+                samples * self.len,
+                "piecewise: rows of attention"
+            );
+            assert!(
+                rows == 0 || samples > 0 && rows.is_multiple_of(samples),
+                "piecewise: samples of attention"
+            );
+        } else {
+            assert!(self.attention.is_empty(), "piecewise: attention in mode A or B");
+        }
+    }
+
+    /// The attention of a row, or an empty slice in modes A and B.
+    #[inline(always)]
+    fn attention_range<A: DynamicActivation>(&self, row: usize, elements: usize) -> core::ops::Range<usize> {
+        if A::SHARING == Sharing::Unshared {
+            let channels = elements / self.attention.len();
+            let start = row / channels * self.len;
+            start..start + self.len
+        } else {
+            0..0
+        }
+    }
+}
+
+/// K sets of P coefficients, each in all lanes.
+type Sets<S, T, const K: usize, const P: usize> = [[Lanes<S, T>; P]; K];
+
+#[inline(always)]
+fn zeros<S: Simd, T: Scalar, const K: usize, const P: usize>(simd: S) -> Sets<S, T, K, P> {
+    [[Lanes::zero(simd); P]; K]
+}
+
+/// The coefficients of one row, from their layout `[P, K]`.
+#[inline(always)]
+fn splat<S: Simd, T: Scalar, const K: usize, const P: usize>(simd: S, row: &[T]) -> Sets<S, T, K, P> {
+    let mut sets = zeros::<S, T, K, P>(simd);
+    let mut k = 0;
+    while k < K {
+        let mut p = 0;
+        while p < P {
+            sets[k][p] = Lanes::splat(simd, row[p * K + k]);
+            p += 1;
+        }
+        k += 1;
+    }
+    sets
+}
+
+/// The coefficients times π.
+#[inline(always)]
+fn scale<S: Simd, T: Scalar, const P: usize>(mut set: [Lanes<S, T>; P], pi: Lanes<S, T>) -> [Lanes<S, T>; P] {
+    let mut p = 0;
+    while p < P {
+        set[p] = set[p] * pi;
+        p += 1;
+    }
+    set
+}
+
+/// Whether π multiplies the coefficients: in mode C, unless it can multiply the output instead.
+const fn scales_coefficients<A: DynamicActivation>() -> bool {
+    matches!(A::SHARING, Sharing::Unshared) && !A::HOMOGENEOUS
+}
+
+#[inline(always)]
+fn forward_rows<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: usize, const P: usize>(
+    simd: S,
+    operands: Operands<'_, T>,
+    x: Option<&[T]>,
+    y: &mut [T],
+) {
+    let len = operands.len;
+    let elements = y.len();
+    for (row, y) in y.chunks_exact_mut(len).enumerate() {
+        let sets = splat::<S, T, K, P>(simd, &operands.coefficients[row * K * P..][..K * P]);
+        let attention = &operands.attention[operands.attention_range::<A>(row, elements)];
+        match x {
+            Some(x) => forward_row::<S, A, T, K, P>(simd, &sets, attention, &x[row * len..][..len], y),
+            None => forward_row_inplace::<S, A, T, K, P>(simd, &sets, attention, y),
+        }
+    }
+}
+
+/// One row. The last vector overlaps the one before when the length is no multiple of the lanes.
+#[inline(always)]
+fn forward_row<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: usize, const P: usize>(
+    simd: S,
+    sets: &Sets<S, T, K, P>,
+    attention: &[T],
+    x: &[T],
+    y: &mut [T],
+) {
+    let lanes = Lanes::<S, T>::LEN;
+    let Some(last) = x.len().checked_sub(lanes) else {
+        let pi = Lanes::load_padded(simd, attention);
+        value::<S, A, T, K, P>(Lanes::load_padded(simd, x), sets, pi).store_short(y);
+        return;
+    };
+    let whole = last.next_multiple_of(lanes);
+    let vectors = x[..whole]
+        .chunks_exact(lanes)
+        .zip(y[..whole].chunks_exact_mut(lanes));
+    if A::SHARING == Sharing::Unshared {
+        for ((x, y), pi) in vectors.zip(attention[..whole].chunks_exact(lanes)) {
+            value::<S, A, T, K, P>(Lanes::load(simd, x), sets, Lanes::load(simd, pi)).store(y);
+        }
+        let pi = Lanes::load(simd, &attention[last..]);
+        value::<S, A, T, K, P>(Lanes::load(simd, &x[last..]), sets, pi).store(&mut y[last..]);
+    } else {
+        let pi = Lanes::zero(simd);
+        for (x, y) in vectors {
+            value::<S, A, T, K, P>(Lanes::load(simd, x), sets, pi).store(y);
+        }
+        value::<S, A, T, K, P>(Lanes::load(simd, &x[last..]), sets, pi).store(&mut y[last..]);
+    }
+}
+
+/// As [`forward_row`]; the last vector is computed first, while its x is still there.
+#[inline(always)]
+fn forward_row_inplace<
+    S: Simd,
+    A: DynamicActivation + Piece<P>,
+    T: Scalar,
+    const K: usize,
+    const P: usize,
+>(
+    simd: S,
+    sets: &Sets<S, T, K, P>,
+    attention: &[T],
+    y: &mut [T],
+) {
+    let lanes = Lanes::<S, T>::LEN;
+    let Some(last) = y.len().checked_sub(lanes) else {
+        let pi = Lanes::load_padded(simd, attention);
+        value::<S, A, T, K, P>(Lanes::load_padded(simd, y), sets, pi).store_short(y);
+        return;
+    };
+    let whole = last.next_multiple_of(lanes);
+    if A::SHARING == Sharing::Unshared {
+        let pi = Lanes::load(simd, &attention[last..]);
+        let last_value = value::<S, A, T, K, P>(Lanes::load(simd, &y[last..]), sets, pi);
+        for (y, pi) in y[..whole]
+            .chunks_exact_mut(lanes)
+            .zip(attention[..whole].chunks_exact(lanes))
+        {
+            value::<S, A, T, K, P>(Lanes::load(simd, y), sets, Lanes::load(simd, pi)).store(y);
+        }
+        last_value.store(&mut y[last..]);
+    } else {
+        let pi = Lanes::zero(simd);
+        let last_value = value::<S, A, T, K, P>(Lanes::load(simd, &y[last..]), sets, pi);
+        for y in y[..whole].chunks_exact_mut(lanes) {
+            value::<S, A, T, K, P>(Lanes::load(simd, y), sets, pi).store(y);
+        }
+        last_value.store(&mut y[last..]);
+    }
+}
+
+/// The activation of one vector; π matters in mode C only.
+#[inline(always)]
+fn value<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: usize, const P: usize>(
+    x: Lanes<S, T>,
+    sets: &Sets<S, T, K, P>,
+    pi: Lanes<S, T>,
+) -> Lanes<S, T> {
+    let mut y = piece::<S, A, T, P>(x, sets[0], pi);
+    let mut k = 1;
+    while k < K {
+        let candidate = piece::<S, A, T, P>(x, sets[k], pi);
+        y = match A::COMBINE {
+            Combine::Max => y.max(candidate),
+            Combine::Min => y.min(candidate),
+            Combine::Sum => y + candidate,
+        };
+        k += 1;
+    }
+    if A::SHARING == Sharing::Unshared && A::HOMOGENEOUS {
+        y * pi
+    } else {
+        y
+    }
+}
+
+#[inline(always)]
+fn piece<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const P: usize>(
+    x: Lanes<S, T>,
+    set: [Lanes<S, T>; P],
+    pi: Lanes<S, T>,
+) -> Lanes<S, T> {
+    A::value(
+        x,
+        if const { scales_coefficients::<A>() } {
+            scale(set, pi)
+        } else {
+            set
+        },
+    )
+}
+
+#[inline(always)]
+fn backward_rows<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: usize, const P: usize>(
+    simd: S,
+    operands: Operands<'_, T>,
+    x: &[T],
+    grad_y: &[T],
+    grads: Gradients<'_, T>,
+) {
+    let len = operands.len;
+    let elements = x.len();
+    let Gradients {
+        x: grad_x,
+        coefficients: grad_coefficients,
+        attention: grad_attention,
+    } = grads;
+    let rows = x
+        .chunks_exact(len)
+        .zip(grad_y.chunks_exact(len))
+        .zip(grad_x.chunks_exact_mut(len));
+    for (row, ((x, grad_y), grad_x)) in rows.enumerate() {
+        let sets = splat::<S, T, K, P>(simd, &operands.coefficients[row * K * P..][..K * P]);
+        let attention = operands.attention_range::<A>(row, elements);
+        let totals = backward_row::<S, A, T, K, P>(
+            simd,
+            &sets,
+            &operands.attention[attention.clone()],
+            x,
+            grad_y,
+            grad_x,
+            &mut grad_attention[attention],
+        );
+        let grad_coefficients = &mut grad_coefficients[row * K * P..][..K * P];
+        let mut k = 0;
+        while k < K {
+            let mut p = 0;
+            while p < P {
+                grad_coefficients[p * K + k] = T::from_f64(totals[k][p]);
+                p += 1;
+            }
+            k += 1;
+        }
+    }
+}
+
+/// One row: overwrites the gradient of x, adds to that of the attention, returns those of the coefficients.
+#[inline(always)]
+fn backward_row<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: usize, const P: usize>(
+    simd: S,
+    sets: &Sets<S, T, K, P>,
+    attention: &[T],
+    x: &[T],
+    grad_y: &[T],
+    grad_x: &mut [T],
+    grad_attention: &mut [T],
+) -> [[f64; P]; K] {
+    let lanes = Lanes::<S, T>::LEN;
+    let mut totals = [[0.0; P]; K];
+    let mut sums = zeros::<S, T, K, P>(simd);
+    let Some(last) = x.len().checked_sub(lanes) else {
+        let grad_y = Lanes::load_short(simd, grad_y);
+        let (x, pi) = (Lanes::load_padded(simd, x), Lanes::load_padded(simd, attention));
+        let (dx, dpi) = gradients::<S, A, T, K, P>(x, grad_y, sets, pi, lanes, &mut sums);
+        dx.store_short(grad_x);
+        if A::SHARING == Sharing::Unshared {
+            (Lanes::load_short(simd, grad_attention) + dpi).store_short(grad_attention);
+        }
+        add_up(&mut totals, &mut sums);
+        return totals;
+    };
+    let whole = last.next_multiple_of(lanes);
+    let mut start = 0;
+    while start < whole {
+        let block = start..whole.min(start + BLOCK * lanes);
+        let vectors = x[block.clone()]
+            .chunks_exact(lanes)
+            .zip(grad_y[block.clone()].chunks_exact(lanes))
+            .zip(grad_x[block.clone()].chunks_exact_mut(lanes));
+        if A::SHARING == Sharing::Unshared {
+            let attention = attention[block.clone()].chunks_exact(lanes);
+            let grad_attention = grad_attention[block.clone()].chunks_exact_mut(lanes);
+            for (((x, grad_y), grad_x), (pi, grad_pi)) in vectors.zip(attention.zip(grad_attention)) {
+                let (x, grad_y) = (Lanes::load(simd, x), Lanes::load(simd, grad_y));
+                let pi = Lanes::load(simd, pi);
+                let (dx, dpi) = gradients::<S, A, T, K, P>(x, grad_y, sets, pi, lanes, &mut sums);
+                dx.store(grad_x);
+                (Lanes::load(simd, grad_pi) + dpi).store(grad_pi);
+            }
+        } else {
+            let pi = Lanes::zero(simd);
+            for ((x, grad_y), grad_x) in vectors {
+                let (x, grad_y) = (Lanes::load(simd, x), Lanes::load(simd, grad_y));
+                gradients::<S, A, T, K, P>(x, grad_y, sets, pi, lanes, &mut sums)
+                    .0
+                    .store(grad_x);
+            }
+        }
+        start = block.end;
+        if start < whole {
+            add_up(&mut totals, &mut sums);
+        }
+    }
+    let rest = x.len() - whole;
+    let (x, grad_y) = (Lanes::load(simd, &x[last..]), Lanes::load(simd, &grad_y[last..]));
+    if A::SHARING == Sharing::Unshared {
+        let pi = Lanes::load(simd, &attention[last..]);
+        let (dx, dpi) = gradients::<S, A, T, K, P>(x, grad_y, sets, pi, rest, &mut sums);
+        dx.store(&mut grad_x[last..]);
+        (Lanes::load(simd, &grad_attention[last..]) + dpi).store(&mut grad_attention[last..]);
+    } else {
+        let pi = Lanes::zero(simd);
+        gradients::<S, A, T, K, P>(x, grad_y, sets, pi, rest, &mut sums)
+            .0
+            .store(&mut grad_x[last..]);
+    }
+    add_up(&mut totals, &mut sums);
+    totals
+}
+
+/// Moves the lanes' sums on to the totals.
+#[inline(always)]
+fn add_up<S: Simd, T: Scalar, const K: usize, const P: usize>(
+    totals: &mut [[f64; P]; K],
+    sums: &mut Sets<S, T, K, P>,
+) {
+    let mut k = 0;
+    while k < K {
+        let mut p = 0;
+        while p < P {
+            totals[k][p] += sums[k][p].sum().to_f64();
+            sums[k][p] = sums[k][p].zeroed();
+            p += 1;
+        }
+        k += 1;
+    }
+}
+
+/// The gradients of x and π at one vector; those of the coefficients are added to `sums`.
+///
+/// Only the last `counted` lanes count for the coefficients and π: the others were counted before.
+#[inline(always)]
+fn gradients<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: usize, const P: usize>(
+    x: Lanes<S, T>,
+    grad_y: Lanes<S, T>,
+    sets: &Sets<S, T, K, P>,
+    pi: Lanes<S, T>,
+    counted: usize,
+    sums: &mut Sets<S, T, K, P>,
+) -> (Lanes<S, T>, Lanes<S, T>) {
+    let scaled_output = A::SHARING == Sharing::Unshared && A::HOMOGENEOUS;
+    let (y, weights) =
+        weights::<S, A, T, K, P>(x, if scaled_output { grad_y * pi } else { grad_y }, sets, pi);
+    let mut grad_x = x.zeroed();
+    let mut grad_pi = if scaled_output { grad_y * y } else { x.zeroed() };
+    let mut k = 0;
+    while k < K {
+        let set = if const { scales_coefficients::<A>() } {
+            scale(sets[k], pi)
+        } else {
+            sets[k]
+        };
+        let PieceGrad {
+            x: by_x,
+            coefficients: by_coefficient,
+        } = A::grad(x, set);
+        grad_x = if k == 0 {
+            weights[k] * by_x
+        } else {
+            weights[k].mul_add(by_x, grad_x)
+        };
+        let weight = weights[k].keep_last(counted);
+        let mut p = 0;
+        while p < P {
+            if const { scales_coefficients::<A>() } {
+                let grad = weight * by_coefficient[p];
+                sums[k][p] = grad.mul_add(pi, sums[k][p]);
+                grad_pi = grad.mul_add(sets[k][p], grad_pi);
+            } else {
+                sums[k][p] = weight.mul_add(by_coefficient[p], sums[k][p]);
+            }
+            p += 1;
+        }
+        k += 1;
+    }
+    (grad_x, grad_pi.keep_last(counted))
+}
+
+/// The combined value without π, and how much of the upstream gradient each piece gets: all of it where the
+/// piece won, zero elsewhere.
+#[inline(always)]
+fn weights<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: usize, const P: usize>(
+    x: Lanes<S, T>,
+    grad_y: Lanes<S, T>,
+    sets: &Sets<S, T, K, P>,
+    pi: Lanes<S, T>,
+) -> (Lanes<S, T>, [Lanes<S, T>; K]) {
+    let mut y = piece::<S, A, T, P>(x, sets[0], pi);
+    let mut replaced = [y.is_nan(); K];
+    let mut k = 1;
+    while k < K {
+        let candidate = piece::<S, A, T, P>(x, sets[k], pi);
+        match A::COMBINE {
+            Combine::Max => replaced[k] = candidate.replaces_max(&y),
+            Combine::Min => replaced[k] = candidate.replaces_min(&y),
+            Combine::Sum => {}
+        }
+        y = match A::COMBINE {
+            Combine::Max | Combine::Min => Lanes::select(replaced[k], candidate, y),
+            Combine::Sum => y + candidate,
+        };
+        k += 1;
+    }
+    // The last piece that replaced the best so far has won: it takes the gradient, and what it leaves goes
+    // to the pieces before it.
+    let mut weights = [grad_y; K];
+    if !matches!(A::COMBINE, Combine::Sum) {
+        let mut left = grad_y;
+        let mut k = K - 1;
+        while k > 0 {
+            weights[k] = left.keep(replaced[k]);
+            left = left.keep(!replaced[k]);
+            k -= 1;
+        }
+        weights[0] = left;
+    }
+    (y, weights)
+}

@@ -1,0 +1,255 @@
+//! [`Layer`]: a dynamic activation with its parameters, on ndarray arrays.
+
+mod backward;
+mod builder;
+mod cache;
+mod checkpoint;
+mod forward;
+mod parameters;
+
+pub use backward::Gradients;
+pub use builder::LayerBuilder;
+pub use cache::Cache;
+
+use crate::kernels::Level;
+use crate::kernels::hyper;
+use crate::kernels::piecewise::PieceSet;
+use crate::{DynamicActivation, Error, Scalar, Sharing};
+use core::fmt;
+use core::marker::PhantomData;
+use ndarray::{ArrayRef, ArrayViewD, ArrayViewMutD, Dimension};
+use parameters::Parameters;
+
+/// A dynamic activation `A` with its parameters, for inputs of shape `[N, C, ...]` and number type `T`.
+///
+/// With p the mean of x over its spatial axes, σ the logistic function and S the number of positions
+/// (Chen et al., "Dynamic ReLU", ECCV 2020, equations 1–4):
+///
+/// ```text
+/// residuals    = 2σ(W₂ · relu(W₁ · p + b₁) + b₂) − 1
+/// coefficients = init + lambda · residuals                 one set for each sample (A) or channel (B, C)
+/// y            = combine over k of piece(x, coefficients of k)
+/// ```
+///
+/// and in mode C all coefficients are multiplied by `π = min(S / 3 · softmax(z / τ), 1)`, where z is a 1×1
+/// convolution of x to one channel.
+///
+/// # Parameters
+///
+/// | name | shape | |
+/// |---|---|---|
+/// | `fc1.weight`, `fc1.bias` | `[H, C]`, `[H]` | |
+/// | `fc2.weight`, `fc2.bias` | `[outputs, H]`, `[outputs]` | outputs = P·K in mode A, C·P·K in B and C: for each channel K values of the first coefficient, then K of the next |
+/// | `attention.weight`, `attention.bias` | `[1, C]`, `[1]` | mode C only |
+///
+/// # Shapes
+///
+/// x and y: `[N, C, ...]`, any rank from 2, any strides. Without a spatial axis the mean is x itself. N = 0
+/// gives an empty output; so does a spatial axis of length 0, whose mean is taken to be 0. A map of 1×1 has
+/// π = 1/3.
+///
+/// # Ties, kinks and special numbers
+///
+/// The first of equal pieces wins and gets the whole gradient; `relu` passes no gradient on at zero. A NaN in
+/// x makes at least its whole sample NaN, because the coefficients depend on all of x. So does ±∞: the mean
+/// is infinite, and a coefficient of zero times ∞ is NaN. Other samples of the batch are not touched.
+///
+/// # Example
+///
+/// ```
+/// use dyrelu::{Layer, dynamic_activation};
+/// use ndarray::Array4;
+///
+/// #[dynamic_activation(k = 2, share = "spatial")]
+/// struct DyReluB;
+///
+/// let act: Layer<DyReluB, f32> = DyReluB::layer(8).reduction(4).seed(7).build()?;
+/// let x = Array4::from_shape_fn((2, 8, 5, 3), |(n, c, h, w)| (n + c) as f32 - (h * w) as f32);
+/// let (y, cache) = act.forward_train(&x)?;
+/// let grads = act.backward(&x, &cache, &y)?; // of the loss Σ y² / 2
+/// assert_eq!(grads.x.shape(), x.shape());
+/// # Ok::<(), dyrelu::Error>(())
+/// ```
+pub struct Layer<A, T> {
+    channels: usize,
+    hidden: usize,
+    temperature: f64,
+    level: Level,
+    parameters: Parameters<T>,
+    /// `[P, K]`.
+    init: Vec<T>,
+    /// `[P, K]`.
+    lambda: Vec<T>,
+    activation: PhantomData<fn() -> A>,
+}
+
+impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
+    /// C, the number of channels of the inputs.
+    #[must_use]
+    pub fn channels(&self) -> usize {
+        self.channels
+    }
+
+    /// H, the number of hidden units of the hyper function.
+    #[must_use]
+    pub fn hidden(&self) -> usize {
+        self.hidden
+    }
+
+    /// τ, the temperature of the spatial attention; without meaning in modes A and B.
+    #[must_use]
+    pub fn temperature(&self) -> f64 {
+        self.temperature
+    }
+
+    /// All parameters with their names, in the order of the table [above](Self#parameters).
+    #[must_use]
+    pub fn parameters(&self) -> impl ExactSizeIterator<Item = (&'static str, ArrayViewD<'_, T>)> {
+        self.parameters.iter()
+    }
+
+    /// All parameters, for an optimiser to change.
+    ///
+    /// ```
+    /// # #[dyrelu::dynamic_activation(k = 2, share = "spatial")]
+    /// # struct DyReluB;
+    /// # let mut act = DyReluB::layer::<f32>(8).build()?;
+    /// # let x = ndarray::Array2::<f32>::ones((3, 8));
+    /// # let (y, cache) = act.forward_train(&x)?;
+    /// # let grads = act.backward(&x, &cache, &y)?;
+    /// for ((_, mut parameter), (_, grad)) in act.parameters_mut().zip(grads.parameters()) {
+    ///     parameter.scaled_add(-0.1, &grad);
+    /// }
+    /// # Ok::<(), dyrelu::Error>(())
+    /// ```
+    #[must_use]
+    pub fn parameters_mut(&mut self) -> impl ExactSizeIterator<Item = (&'static str, ArrayViewMutD<'_, T>)> {
+        self.parameters.iter_mut()
+    }
+
+    /// The parameter of this name.
+    #[must_use]
+    pub fn parameter(&self, name: &str) -> Option<ArrayViewD<'_, T>> {
+        self.parameters()
+            .find(|(found, _)| *found == name)
+            .map(|(_, value)| value)
+    }
+
+    /// The parameter of this name, to be changed.
+    #[must_use]
+    pub fn parameter_mut(&mut self, name: &str) -> Option<ArrayViewMutD<'_, T>> {
+        self.parameters_mut()
+            .find(|(found, _)| *found == name)
+            .map(|(_, value)| value)
+    }
+
+    /// The number of trainable numbers.
+    #[must_use]
+    pub fn parameter_count(&self) -> usize {
+        self.parameters().map(|(_, value)| value.len()).sum()
+    }
+
+    fn hyper(&self) -> hyper::Weights<'_, T> {
+        hyper::Weights {
+            fc1_weight: self.parameters.slice(parameters::FC1_WEIGHT),
+            fc1_bias: self.parameters.slice(parameters::FC1_BIAS),
+            fc2_weight: self.parameters.slice(parameters::FC2_WEIGHT),
+            fc2_bias: self.parameters.slice(parameters::FC2_BIAS),
+        }
+    }
+
+    /// The extent of an input, if it fits this layer.
+    fn extent(&self, shape: &[usize]) -> Result<Extent, Error> {
+        match *shape {
+            [samples, channels, ref spatial @ ..] if channels == self.channels => Ok(Extent {
+                samples,
+                channels,
+                positions: spatial.iter().product(),
+            }),
+            [_, _, ..] => Err(Error::Channels {
+                expected: self.channels,
+                found: shape.to_vec(),
+            }),
+            _ => Err(Error::Rank {
+                found: shape.to_vec(),
+            }),
+        }
+    }
+}
+
+/// An input's shape with all spatial axes in one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Extent {
+    samples: usize,
+    channels: usize,
+    positions: usize,
+}
+
+impl Extent {
+    /// How many sets of coefficients there are for each sample.
+    fn sets(self, sharing: Sharing) -> usize {
+        if sharing == Sharing::SpatialAndChannel {
+            1
+        } else {
+            self.channels
+        }
+    }
+
+    /// How many consecutive elements share a set.
+    fn row_len(self, sharing: Sharing) -> usize {
+        self.channels / self.sets(sharing) * self.positions
+    }
+}
+
+/// P and K.
+const fn set_shape<A: DynamicActivation>() -> [usize; 2] {
+    [<A::Pieces as PieceSet<A>>::P, <A::Pieces as PieceSet<A>>::K]
+}
+
+/// P·K, the number of coefficients in a set.
+const fn set_len<A: DynamicActivation>() -> usize {
+    let [p, k] = set_shape::<A>();
+    p * k
+}
+
+/// The elements of an array that was brought into standard layout.
+fn slice<T, D: Dimension>(array: &ArrayRef<T, D>) -> &[T] {
+    array.as_slice().expect("standard layout")
+}
+
+/// As [`slice`], to be changed.
+fn slice_mut<T, D: Dimension>(array: &mut ArrayRef<T, D>) -> &mut [T] {
+    array.as_slice_mut().expect("standard layout")
+}
+
+fn check_shape(array: &'static str, expected: &[usize], found: &[usize]) -> Result<(), Error> {
+    if expected == found {
+        return Ok(());
+    }
+    Err(Error::Shape {
+        array,
+        expected: expected.to_vec(),
+        found: found.to_vec(),
+    })
+}
+
+impl<A, T: Clone> Clone for Layer<A, T> {
+    fn clone(&self) -> Self {
+        Self {
+            parameters: self.parameters.clone(),
+            init: self.init.clone(),
+            lambda: self.lambda.clone(),
+            ..*self
+        }
+    }
+}
+
+impl<A: DynamicActivation, T: Scalar> fmt::Debug for Layer<A, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct(A::NAME)
+            .field("channels", &self.channels)
+            .field("hidden", &self.hidden)
+            .field("parameters", &self.parameter_count())
+            .finish_non_exhaustive()
+    }
+}

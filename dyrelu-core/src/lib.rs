@@ -1,0 +1,40 @@
+//! The ndarray engine of [dyrelu](https://docs.rs/dyrelu): kernels and layers of dynamic activations.
+//!
+//! Use the crate `dyrelu`, which re-exports everything here beside the attribute `#[dynamic_activation]`.
+//!
+//! ```text
+//! Piece, DynamicActivation       what the attribute implements
+//!          │
+//!          ▼
+//! Layer<A, T>                    checks shapes, holds the parameters
+//!          │
+//!          ▼
+//! kernels: x → pool → hyper → coefficients (→ attention) → piecewise → y
+//!          │
+//!          ▼
+//! Elementwise on SIMD lanes      the piece's own arithmetic
+//! ```
+#![forbid(unsafe_code)]
+#![expect(
+    clippy::inline_always,
+    reason = "kernels must be inlined into the loop of their instruction set"
+)]
+
+mod activation;
+mod elementwise;
+mod error;
+pub mod kernels;
+mod lanes;
+mod layer;
+mod piece;
+pub mod reference;
+mod scalar;
+
+pub use activation::{Coefficient, Combine, DynamicActivation, PerPiece, Sharing};
+pub use elementwise::Elementwise;
+pub use error::Error;
+pub use kernels::piecewise::Pieces;
+pub use layer::{Cache, Gradients, Layer, LayerBuilder};
+pub use piece::{Piece, PieceGrad};
+pub use safetensors;
+pub use scalar::Scalar;

@@ -1,0 +1,336 @@
+//! Naive twins of the [`kernels`](crate::kernels): the same functions as plain loops over `f64`.
+//!
+//! They are what the kernels mean and the oracle of their tests: slow and obviously right. Each takes the
+//! arrays that its twin reads and returns those that its twin writes.
+#![expect(clippy::cast_precision_loss, reason = "lengths below 2⁵³")]
+
+/// Twin of [`kernels::pool`](crate::kernels::pool).
+pub mod pool {
+    /// The mean of each of `rows` rows of x; 0 for rows without elements.
+    #[must_use]
+    pub fn forward(rows: usize, len: usize, x: &[f64]) -> Vec<f64> {
+        let mut pooled = vec![0.0; rows];
+        for r in 0..rows {
+            for i in 0..len {
+                pooled[r] += x[r * len + i] / len as f64;
+            }
+        }
+        pooled
+    }
+
+    /// The gradient of x.
+    #[must_use]
+    pub fn backward(len: usize, grad_pooled: &[f64]) -> Vec<f64> {
+        let mut grad_x = vec![0.0; grad_pooled.len() * len];
+        for r in 0..grad_pooled.len() {
+            for i in 0..len {
+                grad_x[r * len + i] = grad_pooled[r] / len as f64;
+            }
+        }
+        grad_x
+    }
+}
+
+/// Twin of [`kernels::linear`](crate::kernels::linear).
+pub mod linear {
+    /// `y[n, o] = bias[o] + Σ_i weight[o, i] · x[n, i]`.
+    #[must_use]
+    pub fn forward(inputs: usize, x: &[f64], weight: &[f64], bias: &[f64]) -> Vec<f64> {
+        let (samples, outputs) = (x.len() / inputs, bias.len());
+        let mut y = vec![0.0; samples * outputs];
+        for n in 0..samples {
+            for o in 0..outputs {
+                y[n * outputs + o] = bias[o];
+                for i in 0..inputs {
+                    y[n * outputs + o] += weight[o * inputs + i] * x[n * inputs + i];
+                }
+            }
+        }
+        y
+    }
+
+    /// The gradients of x, weight and bias.
+    #[must_use]
+    pub fn backward(inputs: usize, x: &[f64], weight: &[f64], grad_y: &[f64]) -> [Vec<f64>; 3] {
+        let (samples, outputs) = (x.len() / inputs, weight.len() / inputs);
+        let mut grad_x = vec![0.0; x.len()];
+        let mut grad_weight = vec![0.0; weight.len()];
+        let mut grad_bias = vec![0.0; outputs];
+        for n in 0..samples {
+            for o in 0..outputs {
+                let grad = grad_y[n * outputs + o];
+                grad_bias[o] += grad;
+                for i in 0..inputs {
+                    grad_x[n * inputs + i] += grad * weight[o * inputs + i];
+                    grad_weight[o * inputs + i] += grad * x[n * inputs + i];
+                }
+            }
+        }
+        [grad_x, grad_weight, grad_bias]
+    }
+}
+
+/// Twin of [`kernels::squash`](crate::kernels::squash).
+pub mod squash {
+    /// 2σ(r) − 1.
+    #[must_use]
+    pub fn forward(raw: &[f64]) -> Vec<f64> {
+        raw.iter().map(|r| 2.0 / (1.0 + (-r).exp()) - 1.0).collect()
+    }
+
+    /// The gradient of the raw values: 2σ(r)(1 − σ(r)) times that of the residuals.
+    #[must_use]
+    pub fn backward(raw: &[f64], grad_residuals: &[f64]) -> Vec<f64> {
+        let sigmoid = |r: f64| 1.0 / (1.0 + (-r).exp());
+        raw.iter()
+            .zip(grad_residuals)
+            .map(|(&r, grad)| grad * 2.0 * sigmoid(r) * (1.0 - sigmoid(r)))
+            .collect()
+    }
+}
+
+/// Twin of [`kernels::hyper`](crate::kernels::hyper).
+pub mod hyper {
+    use super::{linear, squash};
+    use crate::kernels::hyper::Weights;
+
+    /// The hidden units and the residuals.
+    #[must_use]
+    pub fn forward(inputs: usize, weights: Weights<'_, f64>, pooled: &[f64]) -> [Vec<f64>; 2] {
+        let (hidden, raw) = hidden_and_raw(inputs, weights, pooled);
+        [hidden, squash::forward(&raw)]
+    }
+
+    /// The gradients of pooled, `fc1.weight`, `fc1.bias`, `fc2.weight` and `fc2.bias`.
+    #[must_use]
+    pub fn backward(
+        inputs: usize,
+        weights: Weights<'_, f64>,
+        pooled: &[f64],
+        grad_residuals: &[f64],
+    ) -> [Vec<f64>; 5] {
+        let (hidden, raw) = hidden_and_raw(inputs, weights, pooled);
+        let grad_raw = squash::backward(&raw, grad_residuals);
+        let [mut grad_hidden, fc2_weight, fc2_bias] =
+            linear::backward(weights.fc1_bias.len(), &hidden, weights.fc2_weight, &grad_raw);
+        for i in 0..hidden.len() {
+            if hidden[i] <= 0.0 {
+                grad_hidden[i] = 0.0;
+            }
+        }
+        let [pooled, fc1_weight, fc1_bias] =
+            linear::backward(inputs, pooled, weights.fc1_weight, &grad_hidden);
+        [pooled, fc1_weight, fc1_bias, fc2_weight, fc2_bias]
+    }
+
+    fn hidden_and_raw(inputs: usize, weights: Weights<'_, f64>, pooled: &[f64]) -> (Vec<f64>, Vec<f64>) {
+        let mut hidden = linear::forward(inputs, pooled, weights.fc1_weight, weights.fc1_bias);
+        for value in &mut hidden {
+            if *value <= 0.0 {
+                *value = 0.0;
+            }
+        }
+        let raw = linear::forward(
+            weights.fc1_bias.len(),
+            &hidden,
+            weights.fc2_weight,
+            weights.fc2_bias,
+        );
+        (hidden, raw)
+    }
+}
+
+/// Twin of [`kernels::coefficients`](crate::kernels::coefficients).
+pub mod coefficients {
+    /// init + λ · residual, where init and λ repeat for every set.
+    #[must_use]
+    pub fn forward(init: &[f64], lambda: &[f64], residuals: &[f64]) -> Vec<f64> {
+        let constant = |values: &[f64], i: usize| values[i % values.len()];
+        residuals
+            .iter()
+            .enumerate()
+            .map(|(i, d)| constant(init, i) + constant(lambda, i) * d)
+            .collect()
+    }
+
+    /// The gradient of the residuals.
+    #[must_use]
+    pub fn backward(lambda: &[f64], grad_coefficients: &[f64]) -> Vec<f64> {
+        grad_coefficients
+            .iter()
+            .enumerate()
+            .map(|(i, grad)| lambda[i % lambda.len()] * grad)
+            .collect()
+    }
+}
+
+/// Twin of [`kernels::attention`](crate::kernels::attention).
+pub mod attention {
+    use crate::kernels::attention::Operands;
+
+    /// The softmax and the attention.
+    #[must_use]
+    pub fn forward(operands: Operands<'_, f64>, bias: f64, x: &[f64]) -> [Vec<f64>; 2] {
+        let Operands {
+            positions,
+            temperature,
+            weight,
+        } = operands;
+        let channels = weight.len();
+        let samples = x.len() / (channels * positions);
+        let mut softmax = vec![0.0; samples * positions];
+        for n in 0..samples {
+            let row = &mut softmax[n * positions..][..positions];
+            for s in 0..positions {
+                let mut z = bias;
+                for c in 0..channels {
+                    z += weight[c] * x[(n * channels + c) * positions + s];
+                }
+                row[s] = z / temperature;
+            }
+            let max = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let sum: f64 = row.iter().map(|z| (z - max).exp()).sum();
+            for z in row {
+                *z = (*z - max).exp() / sum;
+            }
+        }
+        let attention = softmax
+            .iter()
+            .map(|s| (positions as f64 / 3.0 * s).min(1.0))
+            .collect();
+        [softmax, attention]
+    }
+
+    /// The gradients of x and of the weight; that of the bias is zero.
+    #[must_use]
+    pub fn backward(
+        operands: Operands<'_, f64>,
+        x: &[f64],
+        softmax: &[f64],
+        grad_attention: &[f64],
+    ) -> [Vec<f64>; 2] {
+        let Operands {
+            positions,
+            temperature,
+            weight,
+        } = operands;
+        let channels = weight.len();
+        let gamma = positions as f64 / 3.0;
+        let mut grad_x = vec![0.0; x.len()];
+        let mut grad_weight = vec![0.0; channels];
+        for n in 0..softmax.len() / positions {
+            let softmax = &softmax[n * positions..][..positions];
+            let grad_softmax: Vec<f64> = (0..positions)
+                .map(|s| {
+                    if gamma * softmax[s] > 1.0 {
+                        0.0
+                    } else {
+                        gamma * grad_attention[n * positions + s]
+                    }
+                })
+                .collect();
+            let mean: f64 = softmax.iter().zip(&grad_softmax).map(|(s, grad)| s * grad).sum();
+            for s in 0..positions {
+                let grad_z = softmax[s] * (grad_softmax[s] - mean) / temperature;
+                for c in 0..channels {
+                    let i = (n * channels + c) * positions + s;
+                    grad_x[i] = weight[c] * grad_z;
+                    grad_weight[c] += x[i] * grad_z;
+                }
+            }
+        }
+        [grad_x, grad_weight]
+    }
+}
+
+/// Twin of [`kernels::piecewise`](crate::kernels::piecewise).
+pub mod piecewise {
+    use crate::kernels::piecewise::Operands;
+    use crate::{Combine, DynamicActivation, Piece, Sharing};
+
+    /// The activation.
+    #[must_use]
+    pub fn forward<A: DynamicActivation + Piece<P>, const K: usize, const P: usize>(
+        operands: Operands<'_, f64>,
+        x: &[f64],
+    ) -> Vec<f64> {
+        let mut y = Vec::with_capacity(x.len());
+        for i in 0..x.len() {
+            let (sets, pi) = sets::<A, K, P>(operands, x.len(), i);
+            let values = sets.map(|set| A::value(x[i], set.map(|c| pi * c)));
+            y.push(combine::<A, K>(values).0);
+        }
+        y
+    }
+
+    /// The gradients of x, the coefficients and the attention.
+    #[must_use]
+    pub fn backward<A: DynamicActivation + Piece<P>, const K: usize, const P: usize>(
+        operands: Operands<'_, f64>,
+        x: &[f64],
+        grad_y: &[f64],
+    ) -> [Vec<f64>; 3] {
+        let mut grad_x = vec![0.0; x.len()];
+        let mut grad_coefficients = vec![0.0; operands.coefficients.len()];
+        let mut grad_attention = vec![0.0; operands.attention.len()];
+        for i in 0..x.len() {
+            let (sets, pi) = sets::<A, K, P>(operands, x.len(), i);
+            let (_, winner) = combine::<A, K>(sets.map(|set| A::value(x[i], set.map(|c| pi * c))));
+            for k in 0..K {
+                if winner.is_some_and(|winner| winner != k) {
+                    continue;
+                }
+                let grad = A::grad(x[i], sets[k].map(|c| pi * c));
+                grad_x[i] += grad_y[i] * grad.x;
+                for p in 0..P {
+                    let row = i / operands.len;
+                    grad_coefficients[(row * P + p) * K + k] += grad_y[i] * grad.coefficients[p] * pi;
+                    if A::SHARING == Sharing::Unshared {
+                        grad_attention[attention_index(operands, x.len(), i)] +=
+                            grad_y[i] * grad.coefficients[p] * sets[k][p];
+                    }
+                }
+            }
+        }
+        [grad_x, grad_coefficients, grad_attention]
+    }
+
+    /// The coefficients of each piece at element i, and π there.
+    fn sets<A: DynamicActivation, const K: usize, const P: usize>(
+        operands: Operands<'_, f64>,
+        elements: usize,
+        i: usize,
+    ) -> ([[f64; P]; K], f64) {
+        let row = i / operands.len;
+        let coefficient = |k, p| operands.coefficients[(row * P + p) * K + k];
+        let sets = core::array::from_fn(|k| core::array::from_fn(|p| coefficient(k, p)));
+        let pi = match A::SHARING {
+            Sharing::Unshared => operands.attention[attention_index(operands, elements, i)],
+            _ => 1.0,
+        };
+        (sets, pi)
+    }
+
+    fn attention_index(operands: Operands<'_, f64>, elements: usize, i: usize) -> usize {
+        let channels = elements / operands.attention.len();
+        i / (channels * operands.len) * operands.len + i % operands.len
+    }
+
+    /// The combined value, and the piece that gives it unless all do.
+    fn combine<A: DynamicActivation, const K: usize>(values: [f64; K]) -> (f64, Option<usize>) {
+        if A::COMBINE == Combine::Sum {
+            return (values.iter().sum(), None);
+        }
+        let mut winner = 0;
+        for k in 1..K {
+            let better = match A::COMBINE {
+                Combine::Max => values[k] > values[winner],
+                _ => values[k] < values[winner],
+            };
+            if better || values[k].is_nan() {
+                winner = k;
+            }
+        }
+        (values[winner], Some(winner))
+    }
+}
