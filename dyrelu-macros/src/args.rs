@@ -1,0 +1,481 @@
+//! [`Args`]: the arguments of the attribute.
+//!
+//! This stage checks each argument by itself; [`crate::validate`] checks them against each other. Arguments are
+//! separated before they are parsed, so that a mistake in one hides none in the others.
+
+use proc_macro2::{Delimiter, Group, Ident, Punct, Spacing, Span, TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::ext::IdentExt;
+use syn::parse::Parser;
+use syn::{ExprClosure, Lit, Path};
+
+use crate::diagnostics::{Diagnostics, did_you_mean, list_of};
+use crate::emit::Runtime;
+use crate::number::number;
+use crate::piece;
+use crate::spec::{Choice, Combine, MAX_PIECES, Sharing, spellings};
+
+/// What the attribute says, with the spans that later messages need.
+#[derive(Default)]
+pub(crate) struct Args {
+    pub(crate) k: Slot<usize>,
+    pub(crate) share: Slot<Sharing>,
+    pub(crate) piece: Slot<ExprClosure>,
+    pub(crate) combine: Slot<Combine>,
+    pub(crate) init: Slot<CoefficientList>,
+    pub(crate) lambda: Slot<CoefficientList>,
+    pub(crate) runtime: Slot<Runtime>,
+}
+
+/// The value of an argument.
+#[derive(Default)]
+pub(crate) enum Slot<T> {
+    /// The argument was not written.
+    #[default]
+    Missing,
+    /// It was written, but is wrong. The mistake has been reported.
+    Invalid,
+    Given(T),
+}
+
+impl<T> Slot<T> {
+    /// The value if it is there and right, by reference.
+    pub(crate) fn as_given(&self) -> Option<&T> {
+        match self {
+            Self::Given(value) => Some(value),
+            Self::Missing | Self::Invalid => None,
+        }
+    }
+
+    /// The value if it is there and right.
+    pub(crate) fn given(self) -> Option<T> {
+        match self {
+            Self::Given(value) => Some(value),
+            Self::Missing | Self::Invalid => None,
+        }
+    }
+
+    /// The value, or the default if the argument was not written; `None` if it is wrong.
+    pub(crate) fn or_default(self, default: impl FnOnce() -> T) -> Option<T> {
+        match self {
+            Self::Missing => Some(default()),
+            Self::Invalid => None,
+            Self::Given(value) => Some(value),
+        }
+    }
+
+    fn fill(&mut self, value: Option<T>) {
+        *self = value.map_or(Self::Invalid, Self::Given);
+    }
+}
+
+/// The argument `init` or `lambda`: `name = values` for some coefficients.
+pub(crate) type CoefficientList = Vec<CoefficientEntry>;
+
+/// One entry of a [`CoefficientList`].
+pub(crate) struct CoefficientEntry {
+    pub(crate) name: Ident,
+    pub(crate) values: Slot<Values>,
+}
+
+/// One value for all pieces, or a list with one for each.
+pub(crate) enum Values {
+    Single(f64),
+    List(Vec<f64>, Group),
+}
+
+/// The arguments, each as it is written in examples.
+const EXAMPLES: [(&str, &str); 7] = [
+    ("k", "k = 2"),
+    ("share", "share = \"spatial\""),
+    ("piece", "piece = |x, a, b| a * x + b"),
+    ("combine", "combine = \"max\""),
+    ("init", "init(a = [1.0, 0.0], b = 0.0)"),
+    ("lambda", "lambda(a = 1.0, b = 0.5)"),
+    ("crate", "crate = ::dyrelu"),
+];
+
+/// Methods of the layer builder that are easily mistaken for arguments.
+const BUILDER_METHODS: [(&str, &str); 4] =
+    [("reduction", ".reduction(8)"), ("hidden", ".hidden(16)"), ("seed", ".seed(7)"), ("temperature", ".temperature(10.0)")];
+
+/// The text for `name` in one of the tables above.
+fn text_for(table: &[(&str, &'static str)], name: &str) -> Option<&'static str> {
+    table.iter().find(|(key, _)| *key == name).map(|(_, text)| *text)
+}
+
+fn argument_names() -> impl Iterator<Item = &'static str> {
+    EXAMPLES.iter().map(|(name, _)| *name)
+}
+
+/// Parses the tokens between the attribute's parentheses.
+pub(crate) fn parse(tokens: TokenStream, diagnostics: &Diagnostics) -> Args {
+    let mut args = Args::default();
+    for argument in split(tokens, diagnostics) {
+        args.read(&argument, diagnostics);
+    }
+    args
+}
+
+// ---------------------------------------------------------------------------------------------- Separation
+
+/// The arguments, each as its tokens without the comma after it.
+///
+/// Commas separate arguments, except between the bars of a closure. Should a bar be missing, the next comma
+/// before something like `name =` or `name (` separates nevertheless.
+fn split(tokens: TokenStream, diagnostics: &Diagnostics) -> Vec<Vec<TokenTree>> {
+    let trees: Vec<TokenTree> = tokens.into_iter().collect();
+    let mut arguments = Vec::new();
+    let mut argument = Vec::new();
+    let mut between_bars = false;
+    for (index, tree) in trees.iter().enumerate() {
+        if let TokenTree::Punct(punct) = tree {
+            between_bars ^= punct.as_char() == '|';
+            if punct.as_char() == ',' && (!between_bars || starts_argument(&trees[index + 1..])) {
+                if argument.is_empty() {
+                    diagnostics.error(punct.span(), "expected an argument before this comma");
+                } else {
+                    arguments.push(std::mem::take(&mut argument));
+                }
+                between_bars = false;
+                continue;
+            }
+        }
+        if lacks_comma(&argument, &trees[index..]) {
+            diagnostics.error(tree.span(), format!("expected a comma before `{tree}`"));
+            arguments.push(std::mem::take(&mut argument));
+            between_bars = false;
+        }
+        argument.push(tree.clone());
+    }
+    arguments.extend(Some(argument).filter(|argument| !argument.is_empty()));
+    arguments
+}
+
+/// Whether `trees` begin like an argument: `name =` or `name (`.
+fn starts_argument(trees: &[TokenTree]) -> bool {
+    match trees {
+        [TokenTree::Ident(_), TokenTree::Punct(punct), ..] => is_assignment(punct),
+        [TokenTree::Ident(_), TokenTree::Group(group), ..] => group.delimiter() == Delimiter::Parenthesis,
+        _ => false,
+    }
+}
+
+/// Whether a new argument begins in the middle of another one, as in `k = 2 share = "none"`.
+fn lacks_comma(argument: &[TokenTree], rest: &[TokenTree]) -> bool {
+    let complete = argument.len() > 1 && !matches!(argument.last(), Some(TokenTree::Punct(_)));
+    let known = matches!(rest.first(), Some(TokenTree::Ident(name)) if argument_names().any(|other| name == other));
+    complete && known && matches!(rest.get(1), Some(TokenTree::Punct(punct)) if is_assignment(punct))
+}
+
+/// Whether the punctuation is a single `=`.
+fn is_assignment(punct: &Punct) -> bool {
+    punct.as_char() == '=' && punct.spacing() == Spacing::Alone
+}
+
+// ----------------------------------------------------------------------------------------- Single arguments
+
+/// An argument's value: the tokens after `name =`.
+struct Value<'a> {
+    /// How the whole argument should look.
+    example: &'static str,
+    /// Never empty.
+    tokens: &'a [TokenTree],
+    diagnostics: &'a Diagnostics,
+}
+
+impl Args {
+    fn read(&mut self, argument: &[TokenTree], diagnostics: &Diagnostics) {
+        let [TokenTree::Ident(name), rest @ ..] = argument else {
+            let example = EXAMPLES[0].1;
+            diagnostics.error_at(&argument[0], format!("expected an argument such as `{example}`"));
+            return;
+        };
+        let key = name.unraw().to_string();
+        let Some(example) = text_for(&EXAMPLES, &key) else {
+            self.reject_unknown(name, &key, diagnostics);
+            return;
+        };
+        if self.mentions(&key) {
+            diagnostics.error(name.span(), format!("duplicate argument `{key}`"));
+            return;
+        }
+        match key.as_str() {
+            "init" => self.init.fill(coefficient_list(name, rest, example, diagnostics)),
+            "lambda" => self.lambda.fill(coefficient_list(name, rest, example, diagnostics)),
+            _ => self.read_value(&key, value(name, rest, example, diagnostics)),
+        }
+    }
+
+    fn read_value(&mut self, key: &str, value: Option<Value<'_>>) {
+        match key {
+            "k" => self.k.fill(value.and_then(|value| value.pieces())),
+            "share" => self.share.fill(value.and_then(|value| value.choice())),
+            "piece" => self.piece.fill(value.and_then(|value| value.closure())),
+            "combine" => self.combine.fill(value.and_then(|value| value.choice())),
+            _ => self.runtime.fill(value.and_then(|value| value.runtime())),
+        }
+    }
+
+    fn mentions(&self, key: &str) -> bool {
+        match key {
+            "k" => !matches!(self.k, Slot::Missing),
+            "share" => !matches!(self.share, Slot::Missing),
+            "piece" => !matches!(self.piece, Slot::Missing),
+            "combine" => !matches!(self.combine, Slot::Missing),
+            "init" => !matches!(self.init, Slot::Missing),
+            "lambda" => !matches!(self.lambda, Slot::Missing),
+            _ => !matches!(self.runtime, Slot::Missing),
+        }
+    }
+
+    /// Reports an unknown argument. What it was probably meant to be does not count as missing.
+    fn reject_unknown(&mut self, name: &Ident, key: &str, diagnostics: &Diagnostics) {
+        let methods = BUILDER_METHODS.iter().map(|(method, _)| *method);
+        let suggestion = did_you_mean(key, argument_names().chain(methods));
+        let advice = match suggestion.map(|word| (word, text_for(&BUILDER_METHODS, word))) {
+            Some((word, Some(call))) if word == key => {
+                format!("it is a method of the layer builder: `{call}`")
+            }
+            Some((word, Some(call))) => {
+                format!("did you mean `{word}`? (it is a method of the layer builder: `{call}`)")
+            }
+            Some((word, None)) => format!("did you mean `{word}`?"),
+            None => format!("expected one of {}", list_of(argument_names())),
+        };
+        diagnostics.error(name.span(), format!("unknown argument `{key}`; {advice}"));
+        match suggestion {
+            Some("k") if !self.mentions("k") => self.k = Slot::Invalid,
+            Some("share") if !self.mentions("share") => self.share = Slot::Invalid,
+            Some("piece") if !self.mentions("piece") => self.piece = Slot::Invalid,
+            Some("init") if !self.mentions("init") => self.init = Slot::Invalid,
+            _ => {}
+        }
+    }
+}
+
+/// The value in `= value`.
+fn value<'a>(
+    name: &Ident,
+    rest: &'a [TokenTree],
+    example: &'static str,
+    diagnostics: &'a Diagnostics,
+) -> Option<Value<'a>> {
+    match rest {
+        [TokenTree::Punct(punct), tokens @ ..] if is_assignment(punct) && !tokens.is_empty() => {
+            Some(Value { example, tokens, diagnostics })
+        }
+        _ => {
+            diagnostics.error(name.span(), format!("expected a value: `{example}`"));
+            None
+        }
+    }
+}
+
+impl Value<'_> {
+    /// Reports that the value should have been a `what`.
+    fn expected<T>(&self, what: &str) -> Option<T> {
+        self.diagnostics.error_at(self.stream(), format!("expected {what}: `{}`", self.example));
+        None
+    }
+
+    fn stream(&self) -> TokenStream {
+        self.tokens.iter().cloned().collect()
+    }
+
+    /// The value of `k`.
+    fn pieces(&self) -> Option<usize> {
+        let (negative, literal) = match self.tokens {
+            [TokenTree::Punct(minus), literal] if minus.as_char() == '-' => (true, literal),
+            [literal] => (false, literal),
+            _ => return self.expected("an integer"),
+        };
+        let Some(Lit::Int(literal)) = literal_of(literal) else { return self.expected("an integer") };
+        let digits = literal.base10_digits();
+        if !literal.suffix().is_empty() {
+            return self.expected("an integer without a suffix");
+        }
+        match digits.parse() {
+            Ok(k @ 1..=MAX_PIECES) if !negative => return Some(k),
+            Ok(0) => self.diagnostics.error_at(self.stream(), "`k` must be at least 1, found 0"),
+            _ if negative => {
+                self.diagnostics.error_at(self.stream(), format!("`k` must be at least 1, found -{digits}"));
+            }
+            _ => {
+                let message = format!("`k` must be at most {MAX_PIECES}, found {digits}");
+                self.diagnostics.error_at(self.stream(), message);
+            }
+        }
+        None
+    }
+
+    /// The value of `share` or `combine`.
+    fn choice<C: Choice>(&self) -> Option<C> {
+        let text = match self.tokens {
+            [literal] => match literal_of(literal) {
+                Some(Lit::Str(literal)) => literal.value(),
+                _ => return self.unquoted::<C>(),
+            },
+            _ => return self.unquoted::<C>(),
+        };
+        let found = C::ALL.iter().find(|(spelling, _)| *spelling == text);
+        if found.is_none() {
+            let suggestion = did_you_mean(&text, C::ALL.iter().map(|(spelling, _)| *spelling))
+                .map_or_else(String::new, |spelling| format!(" did you mean {spelling:?}?"));
+            let (what, all) = (C::WHAT, spellings::<C>());
+            self.diagnostics
+                .error_at(self.stream(), format!("unknown {what} {text:?};{suggestion} expected one of {all}"));
+        }
+        found.map(|(_, choice)| *choice)
+    }
+
+    /// Reports a choice that is no string, with the text that should be there.
+    fn unquoted<C: Choice>(&self) -> Option<C> {
+        let text: String = self.tokens.iter().map(ToString::to_string).collect();
+        let key = self.example.split_once(' ').map_or(self.example, |(key, _)| key);
+        let spelling = C::ALL.iter().map(|(spelling, _)| *spelling).find(|spelling| *spelling == text);
+        let spelling = spelling.unwrap_or(C::ALL[0].0);
+        let message = format!("expected a string literal: `{key} = {spelling:?}`");
+        self.diagnostics.error_at(self.stream(), message);
+        None
+    }
+
+    /// The value of `piece`.
+    fn closure(&self) -> Option<ExprClosure> {
+        match piece::parse(self.stream()) {
+            Ok(Some(closure)) => Some(closure),
+            Ok(None) => self.expected("a closure"),
+            Err(error) => {
+                self.diagnostics.report(error);
+                None
+            }
+        }
+    }
+
+    /// The value of `crate`.
+    fn runtime(&self) -> Option<Runtime> {
+        let Ok(path) = Path::parse_mod_style.parse2(self.stream()) else { return self.expected("a path") };
+        let first = path.segments.first().map(|segment| segment.ident.to_string()).unwrap_or_default();
+        match first.as_str() {
+            "crate" | "$crate" => Some(Runtime::new(&path)),
+            _ if path.leading_colon.is_some() => Some(Runtime::new(&path)),
+            "self" | "super" => self.expected("an absolute path"),
+            _ => {
+                let text = path.to_token_stream().to_string().replace(' ', "");
+                self.diagnostics.error_at(path, format!("expected an absolute path: `crate = ::{text}`"));
+                None
+            }
+        }
+    }
+}
+
+/// The literal that `tree` is. Macros by example put one into invisible delimiters.
+fn literal_of(tree: &TokenTree) -> Option<Lit> {
+    syn::parse2(tree.to_token_stream()).ok()
+}
+
+// --------------------------------------------------------------------------------------- Coefficient lists
+
+/// The list in `(a = …, b = …)`.
+fn coefficient_list(
+    name: &Ident,
+    rest: &[TokenTree],
+    example: &str,
+    diagnostics: &Diagnostics,
+) -> Option<CoefficientList> {
+    let [TokenTree::Group(group)] = rest else {
+        diagnostics.error(name.span(), format!("expected a list of coefficients: `{example}`"));
+        return None;
+    };
+    if group.delimiter() != Delimiter::Parenthesis {
+        diagnostics.error(group.span_open(), format!("expected parentheses: `{example}`"));
+        return None;
+    }
+    let mut list = CoefficientList::new();
+    for entry in split_at_commas(group.stream()) {
+        let Some(entry) = coefficient_entry(&entry, group, example, diagnostics) else { continue };
+        if list.iter().any(|other| other.name.unraw() == entry.name.unraw()) {
+            let message = format!("duplicate coefficient `{}` in `{name}`", entry.name.unraw());
+            diagnostics.error(entry.name.span(), message);
+        } else {
+            list.push(entry);
+        }
+    }
+    Some(list)
+}
+
+/// One entry `a = values`; values that are wrong are reported and leave the entry in the list.
+fn coefficient_entry(
+    entry: &[TokenTree],
+    list: &Group,
+    example: &str,
+    diagnostics: &Diagnostics,
+) -> Option<CoefficientEntry> {
+    match entry {
+        [TokenTree::Ident(name), TokenTree::Punct(punct), rest @ ..] if is_assignment(punct) => {
+            let mut values = Slot::Missing;
+            values.fill(parse_values(punct.span(), rest, diagnostics));
+            Some(CoefficientEntry { name: name.clone(), values })
+        }
+        [] => {
+            diagnostics.error(list.span_close(), format!("expected a coefficient between the commas: `{example}`"));
+            None
+        }
+        _ => {
+            let entry: TokenStream = entry.iter().cloned().collect();
+            diagnostics.error_at(entry, format!("expected `name = value`: `{example}`"));
+            None
+        }
+    }
+}
+
+/// A number, or a list of numbers in brackets. `before` is the place to report that there is none.
+fn parse_values(before: Span, tokens: &[TokenTree], diagnostics: &Diagnostics) -> Option<Values> {
+    if let [TokenTree::Group(group)] = tokens
+        && group.delimiter() == Delimiter::Bracket
+    {
+        let items = split_at_commas(group.stream());
+        // Every number is parsed, so that every mistake is seen.
+        let numbers: Vec<Option<f64>> =
+            items.iter().map(|item| signed_number(group.span_close(), item, diagnostics)).collect();
+        let numbers: Option<Vec<f64>> = numbers.into_iter().collect();
+        return numbers.map(|numbers| Values::List(numbers, group.clone()));
+    }
+    signed_number(before, tokens, diagnostics).map(Values::Single)
+}
+
+/// A number literal with an optional minus.
+fn signed_number(before: Span, tokens: &[TokenTree], diagnostics: &Diagnostics) -> Option<f64> {
+    let (sign, literal) = match tokens {
+        [TokenTree::Punct(minus), literal] if minus.as_char() == '-' => (-1.0, Some(literal)),
+        [literal] => (1.0, Some(literal)),
+        _ => (1.0, None),
+    };
+    let result = match literal.and_then(literal_of) {
+        Some(literal) => number(&literal),
+        None => Err("expected a number such as `0.5`, or a list such as `[1.0, 0.0]`".to_owned()),
+    };
+    let tokens: TokenStream = tokens.iter().cloned().collect();
+    match result {
+        Ok(value) => return Some(sign * value),
+        Err(message) if tokens.is_empty() => diagnostics.error(before, message),
+        Err(message) => diagnostics.error_at(tokens, message),
+    }
+    None
+}
+
+/// The tokens between commas; a comma at the end is optional.
+fn split_at_commas(tokens: TokenStream) -> Vec<Vec<TokenTree>> {
+    let mut items = vec![Vec::new()];
+    for tree in tokens {
+        match (&tree, items.last_mut()) {
+            (TokenTree::Punct(punct), _) if punct.as_char() == ',' => items.push(Vec::new()),
+            (_, Some(item)) => item.push(tree),
+            (_, None) => {}
+        }
+    }
+    if items.last().is_some_and(Vec::is_empty) {
+        items.pop();
+    }
+    items
+}

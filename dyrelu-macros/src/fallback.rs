@@ -1,0 +1,78 @@
+//! What stands in for the implementations when there are mistakes.
+//!
+//! Without it, each use of the type would be reported as well, and the real mistake would drown.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::quote_spanned;
+use syn::{Generics, Visibility, parse_quote_spanned};
+
+use crate::args::{Args, Slot};
+use crate::emit::{Runtime, integer, wrap};
+use crate::input::Target;
+use crate::spec::MAX_COEFFICIENTS;
+
+/// As much of an activation as could be understood.
+pub(crate) struct Outline {
+    name: Ident,
+    visibility: Visibility,
+    generics: Generics,
+    runtime: Runtime,
+    k: usize,
+    p: usize,
+}
+
+impl Outline {
+    /// The outline of an activation for an item that is a type.
+    pub(crate) fn of(args: &Args, target: Option<&Target>) -> Option<Self> {
+        let target = target?;
+        let p = match &args.piece {
+            Slot::Given(closure) => closure.inputs.len().saturating_sub(1).clamp(1, MAX_COEFFICIENTS),
+            Slot::Missing | Slot::Invalid => 2,
+        };
+        Some(Self {
+            name: target.name.clone(),
+            visibility: target.visibility.clone(),
+            generics: target.generics.clone(),
+            runtime: args.runtime.as_given().cloned().unwrap_or_default(),
+            k: args.k.as_given().copied().unwrap_or(1),
+            p,
+        })
+    }
+}
+
+/// Implementations with the right signatures, whose bodies never run because the compilation fails.
+pub(crate) fn emit(outline: &Outline) -> TokenStream {
+    let Outline { name, visibility, runtime: dyrelu, .. } = outline;
+    let site = Span::mixed_site();
+    let mut generics = outline.generics.clone();
+    if !generics.params.is_empty() {
+        generics.make_where_clause().predicates.push(parse_quote_spanned!(site=> Self: 'static));
+    }
+    let (parameters, arguments, bounds) = generics.split_for_impl();
+    let (k, p) = (integer(outline.k), integer(outline.p));
+    wrap(&quote_spanned! {site=>
+        impl #parameters #dyrelu::Piece<#p> for #name #arguments #bounds {
+            fn value<E: #dyrelu::Elementwise>(x: E, _: [E; #p]) -> E {
+                x
+            }
+            fn grad<E: #dyrelu::Elementwise>(x: E, coefficients: [E; #p]) -> #dyrelu::PieceGrad<E, #p> {
+                #dyrelu::PieceGrad { x, coefficients }
+            }
+        }
+        impl #parameters #dyrelu::DynamicActivation for #name #arguments #bounds {
+            const NAME: &'static ::core::primitive::str = "";
+            const SHARING: #dyrelu::Sharing = #dyrelu::Sharing::Spatial;
+            const COMBINE: #dyrelu::Combine = #dyrelu::Combine::Max;
+            const COEFFICIENTS: &'static [#dyrelu::Coefficient] = &[];
+            const HOMOGENEOUS: ::core::primitive::bool = false;
+            type Pieces = #dyrelu::Pieces<#k, #p>;
+        }
+        impl #parameters #name #arguments #bounds {
+            #visibility fn layer<T: #dyrelu::Scalar>(
+                channels: ::core::primitive::usize,
+            ) -> #dyrelu::LayerBuilder<Self, T> {
+                <Self as #dyrelu::DynamicActivation>::layer(channels)
+            }
+        }
+    })
+}

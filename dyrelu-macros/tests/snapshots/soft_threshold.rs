@@ -1,0 +1,71 @@
+pub(crate) struct SoftThreshold;
+#[allow(dead_code, clippy::all, clippy::pedantic, clippy::nursery)]
+const _: () = {
+    #[automatically_derived]
+    impl ::dyrelu::Piece<2> for SoftThreshold {
+        #[inline(always)]
+        fn value<E: ::dyrelu::Elementwise>(x: E, [gain, threshold]: [E; 2]) -> E {
+            let size = x.clone().abs() - threshold;
+            let zero = x.lift(0.0);
+            E::select(size.gt(&zero) & !gain.eq(&zero), gain * x.sign() * size, zero)
+        }
+        #[inline(always)]
+        fn grad<E: ::dyrelu::Elementwise>(
+            x: E,
+            [gain,
+            threshold,
+            ]: [E; 2],
+        ) -> ::dyrelu::PieceGrad<E, 2> {
+            let size = x.clone().abs() - threshold;
+            let zero = x.lift(0.0);
+            let t1 = size.gt(&zero) & !gain.eq(&zero);
+            let t2 = x.sign();
+            let t3 = gain * t2.clone();
+            ::dyrelu::PieceGrad {
+                x: E::select(t1.clone(), t3.clone() * t2.clone(), zero.clone()),
+                coefficients: [
+                    E::select(t1.clone(), t2 * size, zero.clone()),
+                    E::select(t1, -t3, zero),
+                ],
+            }
+        }
+    }
+    #[automatically_derived]
+    impl ::dyrelu::DynamicActivation for SoftThreshold {
+        const NAME: &'static ::core::primitive::str = "SoftThreshold";
+        const SHARING: ::dyrelu::Sharing = ::dyrelu::Sharing::Spatial;
+        const COMBINE: ::dyrelu::Combine = ::dyrelu::Combine::Sum;
+        const COEFFICIENTS: &'static [::dyrelu::Coefficient] = &[
+            ::dyrelu::Coefficient {
+                name: "gain",
+                init: ::dyrelu::PerPiece::Each(&[1.0, 0.5, -0.25]),
+                lambda: ::dyrelu::PerPiece::Same(2.0),
+            },
+            ::dyrelu::Coefficient {
+                name: "threshold",
+                init: ::dyrelu::PerPiece::Same(0.1),
+                lambda: ::dyrelu::PerPiece::Same(1.0),
+            },
+        ];
+        const HOMOGENEOUS: ::core::primitive::bool = false;
+        type Pieces = ::dyrelu::Pieces<3, 2>;
+    }
+    /**The sum of k = 3 pieces `if abs(x) - threshold > 0.0 && !(gain == 0.0) { gain * sign(x) * (abs(x) - threshold) } else { 0.0 }`, with coefficients for each sample and channel (`share = "spatial"`).
+
+∂piece/∂x = `if abs(x) - threshold > 0.0 && !(gain == 0.0) { gain * sign(x) * sign(x) } else { 0.0 }`
+
+| coefficient | init | lambda | ∂piece/∂coefficient |
+|---|---|---|---|
+| `gain` | 1.0, 0.5, -0.25 | 2.0 | `if abs(x) - threshold > 0.0 && !(gain == 0.0) { sign(x) * (abs(x) - threshold) } else { 0.0 }` |
+| `threshold` | 0.1 | 1.0 | `if abs(x) - threshold > 0.0 && !(gain == 0.0) { -(gain * sign(x)) } else { 0.0 }` |
+*/
+    impl SoftThreshold {
+        /// Begins a layer of this activation for inputs of shape `[N, channels, ...]`.
+        #[must_use]
+        pub(crate) fn layer<T: ::dyrelu::Scalar>(
+            channels: ::core::primitive::usize,
+        ) -> ::dyrelu::LayerBuilder<Self, T> {
+            <Self as ::dyrelu::DynamicActivation>::layer(channels)
+        }
+    }
+};
