@@ -96,8 +96,12 @@ const EXAMPLES: [(&str, &str); 7] = [
 ];
 
 /// Methods of the layer builder that are easily mistaken for arguments.
-const BUILDER_METHODS: [(&str, &str); 4] =
-    [("reduction", ".reduction(8)"), ("hidden", ".hidden(16)"), ("seed", ".seed(7)"), ("temperature", ".temperature(10.0)")];
+const BUILDER_METHODS: [(&str, &str); 4] = [
+    ("reduction", ".reduction(8)"),
+    ("hidden", ".hidden(16)"),
+    ("seed", ".seed(7)"),
+    ("temperature", ".temperature(10.0)"),
+];
 
 /// The text for `name` in one of the tables above.
 fn text_for(table: &[(&str, &'static str)], name: &str) -> Option<&'static str> {
@@ -164,7 +168,8 @@ fn starts_argument(trees: &[TokenTree]) -> bool {
 /// Whether a new argument begins in the middle of another one, as in `k = 2 share = "none"`.
 fn lacks_comma(argument: &[TokenTree], rest: &[TokenTree]) -> bool {
     let complete = argument.len() > 1 && !matches!(argument.last(), Some(TokenTree::Punct(_)));
-    let known = matches!(rest.first(), Some(TokenTree::Ident(name)) if argument_names().any(|other| name == other));
+    let known =
+        matches!(rest.first(), Some(TokenTree::Ident(name)) if argument_names().any(|other| name == other));
     complete && known && matches!(rest.get(1), Some(TokenTree::Punct(punct)) if is_assignment(punct))
 }
 
@@ -202,7 +207,9 @@ impl Args {
         }
         match key.as_str() {
             "init" => self.init.fill(coefficient_list(name, rest, example, diagnostics)),
-            "lambda" => self.lambda.fill(coefficient_list(name, rest, example, diagnostics)),
+            "lambda" => self
+                .lambda
+                .fill(coefficient_list(name, rest, example, diagnostics)),
             _ => self.read_value(&key, value(name, rest, example, diagnostics)),
         }
     }
@@ -262,9 +269,11 @@ fn value<'a>(
     diagnostics: &'a Diagnostics,
 ) -> Option<Value<'a>> {
     match rest {
-        [TokenTree::Punct(punct), tokens @ ..] if is_assignment(punct) && !tokens.is_empty() => {
-            Some(Value { example, tokens, diagnostics })
-        }
+        [TokenTree::Punct(punct), tokens @ ..] if is_assignment(punct) && !tokens.is_empty() => Some(Value {
+            example,
+            tokens,
+            diagnostics,
+        }),
         _ => {
             diagnostics.error(name.span(), format!("expected a value: `{example}`"));
             None
@@ -275,7 +284,8 @@ fn value<'a>(
 impl Value<'_> {
     /// Reports that the value should have been a `what`.
     fn expected<T>(&self, what: &str) -> Option<T> {
-        self.diagnostics.error_at(self.stream(), format!("expected {what}: `{}`", self.example));
+        self.diagnostics
+            .error_at(self.stream(), format!("expected {what}: `{}`", self.example));
         None
     }
 
@@ -290,16 +300,21 @@ impl Value<'_> {
             [literal] => (false, literal),
             _ => return self.expected("an integer"),
         };
-        let Some(Lit::Int(literal)) = literal_of(literal) else { return self.expected("an integer") };
+        let Some(Lit::Int(literal)) = literal_of(literal) else {
+            return self.expected("an integer");
+        };
         let digits = literal.base10_digits();
         if !literal.suffix().is_empty() {
             return self.expected("an integer without a suffix");
         }
         match digits.parse() {
             Ok(k @ 1..=MAX_PIECES) if !negative => return Some(k),
-            Ok(0) => self.diagnostics.error_at(self.stream(), "`k` must be at least 1, found 0"),
+            Ok(0) => self
+                .diagnostics
+                .error_at(self.stream(), "`k` must be at least 1, found 0"),
             _ if negative => {
-                self.diagnostics.error_at(self.stream(), format!("`k` must be at least 1, found -{digits}"));
+                self.diagnostics
+                    .error_at(self.stream(), format!("`k` must be at least 1, found -{digits}"));
             }
             _ => {
                 let message = format!("`k` must be at most {MAX_PIECES}, found {digits}");
@@ -323,8 +338,10 @@ impl Value<'_> {
             let suggestion = did_you_mean(&text, C::ALL.iter().map(|(spelling, _)| *spelling))
                 .map_or_else(String::new, |spelling| format!(" did you mean {spelling:?}?"));
             let (what, all) = (C::WHAT, spellings::<C>());
-            self.diagnostics
-                .error_at(self.stream(), format!("unknown {what} {text:?};{suggestion} expected one of {all}"));
+            self.diagnostics.error_at(
+                self.stream(),
+                format!("unknown {what} {text:?};{suggestion} expected one of {all}"),
+            );
         }
         found.map(|(_, choice)| *choice)
     }
@@ -333,7 +350,10 @@ impl Value<'_> {
     fn unquoted<C: Choice>(&self) -> Option<C> {
         let text: String = self.tokens.iter().map(ToString::to_string).collect();
         let key = self.example.split_once(' ').map_or(self.example, |(key, _)| key);
-        let spelling = C::ALL.iter().map(|(spelling, _)| *spelling).find(|spelling| *spelling == text);
+        let spelling = C::ALL
+            .iter()
+            .map(|(spelling, _)| *spelling)
+            .find(|spelling| *spelling == text);
         let spelling = spelling.unwrap_or(C::ALL[0].0);
         let message = format!("expected a string literal: `{key} = {spelling:?}`");
         self.diagnostics.error_at(self.stream(), message);
@@ -354,15 +374,22 @@ impl Value<'_> {
 
     /// The value of `crate`.
     fn runtime(&self) -> Option<Runtime> {
-        let Ok(path) = Path::parse_mod_style.parse2(self.stream()) else { return self.expected("a path") };
-        let first = path.segments.first().map(|segment| segment.ident.to_string()).unwrap_or_default();
+        let Ok(path) = Path::parse_mod_style.parse2(self.stream()) else {
+            return self.expected("a path");
+        };
+        let first = path
+            .segments
+            .first()
+            .map(|segment| segment.ident.to_string())
+            .unwrap_or_default();
         match first.as_str() {
             "crate" | "$crate" => Some(Runtime::new(&path)),
             _ if path.leading_colon.is_some() => Some(Runtime::new(&path)),
             "self" | "super" => self.expected("an absolute path"),
             _ => {
                 let text = path.to_token_stream().to_string().replace(' ', "");
-                self.diagnostics.error_at(path, format!("expected an absolute path: `crate = ::{text}`"));
+                self.diagnostics
+                    .error_at(path, format!("expected an absolute path: `crate = ::{text}`"));
                 None
             }
         }
@@ -384,7 +411,10 @@ fn coefficient_list(
     diagnostics: &Diagnostics,
 ) -> Option<CoefficientList> {
     let [TokenTree::Group(group)] = rest else {
-        diagnostics.error(name.span(), format!("expected a list of coefficients: `{example}`"));
+        diagnostics.error(
+            name.span(),
+            format!("expected a list of coefficients: `{example}`"),
+        );
         return None;
     };
     if group.delimiter() != Delimiter::Parenthesis {
@@ -393,7 +423,9 @@ fn coefficient_list(
     }
     let mut list = CoefficientList::new();
     for entry in split_at_commas(group.stream()) {
-        let Some(entry) = coefficient_entry(&entry, group, example, diagnostics) else { continue };
+        let Some(entry) = coefficient_entry(&entry, group, example, diagnostics) else {
+            continue;
+        };
         if list.iter().any(|other| other.name.unraw() == entry.name.unraw()) {
             let message = format!("duplicate coefficient `{}` in `{name}`", entry.name.unraw());
             diagnostics.error(entry.name.span(), message);
@@ -415,10 +447,16 @@ fn coefficient_entry(
         [TokenTree::Ident(name), TokenTree::Punct(punct), rest @ ..] if is_assignment(punct) => {
             let mut values = Slot::Missing;
             values.fill(parse_values(punct.span(), rest, diagnostics));
-            Some(CoefficientEntry { name: name.clone(), values })
+            Some(CoefficientEntry {
+                name: name.clone(),
+                values,
+            })
         }
         [] => {
-            diagnostics.error(list.span_close(), format!("expected a coefficient between the commas: `{example}`"));
+            diagnostics.error(
+                list.span_close(),
+                format!("expected a coefficient between the commas: `{example}`"),
+            );
             None
         }
         _ => {
@@ -436,8 +474,10 @@ fn parse_values(before: Span, tokens: &[TokenTree], diagnostics: &Diagnostics) -
     {
         let items = split_at_commas(group.stream());
         // Every number is parsed, so that every mistake is seen.
-        let numbers: Vec<Option<f64>> =
-            items.iter().map(|item| signed_number(group.span_close(), item, diagnostics)).collect();
+        let numbers: Vec<Option<f64>> = items
+            .iter()
+            .map(|item| signed_number(group.span_close(), item, diagnostics))
+            .collect();
         let numbers: Option<Vec<f64>> = numbers.into_iter().collect();
         return numbers.map(|numbers| Values::List(numbers, group.clone()));
     }

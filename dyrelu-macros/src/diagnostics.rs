@@ -55,15 +55,15 @@ impl Diagnostics {
 
 impl Drop for Diagnostics {
     fn drop(&mut self) {
-        assert!(self.finished.get() || std::thread::panicking(), "mistakes were collected but never shown");
+        assert!(
+            self.finished.get() || std::thread::panicking(),
+            "mistakes were collected but never shown"
+        );
     }
 }
 
 /// The candidate that `word` is probably a misspelling of.
-pub(crate) fn did_you_mean<'a>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub(crate) fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     /// High enough that unrelated words get no suggestion.
     const SIMILAR: f64 = 0.8;
     let mut best = (SIMILAR, None);

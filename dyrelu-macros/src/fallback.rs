@@ -42,11 +42,19 @@ impl Outline {
 
 /// Implementations with the right signatures, whose bodies never run because the compilation fails.
 pub(crate) fn emit(outline: &Outline) -> TokenStream {
-    let Outline { name, visibility, runtime: dyrelu, .. } = outline;
+    let Outline {
+        name,
+        visibility,
+        runtime: dyrelu,
+        ..
+    } = outline;
     let site = Span::mixed_site();
     let mut generics = outline.generics.clone();
     if !generics.params.is_empty() {
-        generics.make_where_clause().predicates.push(parse_quote_spanned!(site=> Self: 'static));
+        generics
+            .make_where_clause()
+            .predicates
+            .push(parse_quote_spanned!(site=> Self: 'static));
     }
     let (parameters, arguments, bounds) = generics.split_for_impl();
     let (k, p) = (integer(outline.k), integer(outline.p));

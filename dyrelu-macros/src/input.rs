@@ -25,8 +25,10 @@ pub(crate) fn parse(item: TokenStream, diagnostics: &Diagnostics) -> Option<Targ
         }
     };
     if let Some((keyword, found)) = not_a_struct(&item, whole) {
-        diagnostics
-            .error(keyword, format!("`#[dynamic_activation]` can only be placed on a struct, found {found}"));
+        diagnostics.error(
+            keyword,
+            format!("`#[dynamic_activation]` can only be placed on a struct, found {found}"),
+        );
     }
     let (name, visibility, generics) = match item {
         Item::Struct(item) => {
@@ -37,13 +39,20 @@ pub(crate) fn parse(item: TokenStream, diagnostics: &Diagnostics) -> Option<Targ
         Item::Union(item) => (item.ident, item.vis, item.generics),
         _ => return None,
     };
-    Some(Target { name, visibility, generics })
+    Some(Target {
+        name,
+        visibility,
+        generics,
+    })
 }
 
 /// A layer's kernels are chosen for one description, so the description has no parameters.
 fn check_generics(generics: &Generics, diagnostics: &Diagnostics) {
     if !generics.params.is_empty() {
-        diagnostics.error_at(generics, "a dynamic activation cannot be generic; remove the parameters");
+        diagnostics.error_at(
+            generics,
+            "a dynamic activation cannot be generic; remove the parameters",
+        );
     }
 }
 

@@ -10,7 +10,9 @@ pub(crate) fn number(literal: &Lit) -> Result<f64, String> {
         _ => return Err("expected a number such as `0.5`".to_owned()),
     };
     if !suffix.is_empty() {
-        return Err(format!("expected a number without the suffix `{suffix}`: `{digits}`"));
+        return Err(format!(
+            "expected a number without the suffix `{suffix}`: `{digits}`"
+        ));
     }
     match digits.parse::<f64>() {
         Ok(value) if value.is_finite() => Ok(value),

@@ -93,7 +93,8 @@ impl Choice for Sharing {
 
 impl Choice for Combine {
     const WHAT: &'static str = "combination";
-    const ALL: &'static [(&'static str, Self)] = &[("max", Self::Max), ("min", Self::Min), ("sum", Self::Sum)];
+    const ALL: &'static [(&'static str, Self)] =
+        &[("max", Self::Max), ("min", Self::Min), ("sum", Self::Sum)];
 }
 
 /// The spellings of a choice, quoted and separated by commas.

@@ -20,9 +20,14 @@ pub(crate) fn validate(
     check_missing(&args, diagnostics);
     let k = args.k.given();
     let formula = Formula::new(args.piece, diagnostics);
-    let coefficients = formula
-        .as_ref()
-        .and_then(|formula| Constants { formula, k, diagnostics }.resolve(&args.init, &args.lambda));
+    let coefficients = formula.as_ref().and_then(|formula| {
+        Constants {
+            formula,
+            k,
+            diagnostics,
+        }
+        .resolve(&args.init, &args.lambda)
+    });
     // Everything has been looked at; only now may a mistake end the work.
     let target = target?;
     Some(ActivationSpec {
@@ -40,11 +45,17 @@ pub(crate) fn validate(
 /// `k` and `share` have no default: each choice is as good as another.
 fn check_missing(args: &Args, diagnostics: &Diagnostics) {
     if matches!(args.k, Slot::Missing) {
-        diagnostics.error(Span::call_site(), "missing argument `k`; expected the number of pieces: `k = 2`");
+        diagnostics.error(
+            Span::call_site(),
+            "missing argument `k`; expected the number of pieces: `k = 2`",
+        );
     }
     if matches!(args.share, Slot::Missing) {
         let all = spellings::<Sharing>();
-        diagnostics.error(Span::call_site(), format!("missing argument `share`; expected one of {all}"));
+        diagnostics.error(
+            Span::call_site(),
+            format!("missing argument `share`; expected one of {all}"),
+        );
     }
 }
 
@@ -88,7 +99,10 @@ impl Constants<'_> {
             .map(|(position, name)| {
                 let init = self.constant("init", init, name, || self.default_init(position, name));
                 let lambda = self.constant("lambda", lambda, name, || Some(self.default_lambda(position)));
-                Some(CoefficientSpec { init: init?, lambda: lambda? })
+                Some(CoefficientSpec {
+                    init: init?,
+                    lambda: lambda?,
+                })
             })
             .collect();
         resolved.into_iter().collect()
@@ -97,8 +111,11 @@ impl Constants<'_> {
     /// Every name in the list must be a coefficient of the piece.
     fn check_names(&self, list: &Slot<CoefficientList>) {
         let parameters = &self.formula.parameters;
-        let names: Vec<String> =
-            parameters.coefficients().iter().map(|name| name.unraw().to_string()).collect();
+        let names: Vec<String> = parameters
+            .coefficients()
+            .iter()
+            .map(|name| name.unraw().to_string())
+            .collect();
         let Slot::Given(entries) = list else { return };
         if !parameters.rejected.is_empty() || names.is_empty() {
             return;
@@ -110,8 +127,10 @@ impl Constants<'_> {
             }
             let suggestion = did_you_mean(&name, names.iter().map(String::as_str))
                 .map_or_else(String::new, |similar| format!(" did you mean `{similar}`?"));
-            let message =
-                format!("no coefficient `{name}`;{suggestion} the piece declares {}", list_of(&names));
+            let message = format!(
+                "no coefficient `{name}`;{suggestion} the piece declares {}",
+                list_of(&names)
+            );
             self.diagnostics.error(entry.name.span(), message);
         }
     }
@@ -144,8 +163,11 @@ impl Constants<'_> {
                 if values.len() == k {
                     return Some(PerPiece::of(values.clone()));
                 }
-                let (name, found, expected) =
-                    (entry.name.unraw(), count_of(values.len(), "value"), count_of(k, "value"));
+                let (name, found, expected) = (
+                    entry.name.unraw(),
+                    count_of(values.len(), "value"),
+                    count_of(k, "value"),
+                );
                 let message = format!(
                     "`{argument}({name} = …)` has {found} but `k = {k}`; give {expected} or a single number"
                 );
@@ -159,7 +181,11 @@ impl Constants<'_> {
     fn default_init(&self, position: usize, name: &Ident) -> Option<PerPiece> {
         let piece = self.formula.piece.as_ref()?;
         if piece.is_affine() {
-            return Some(if position == 0 { PerPiece::First(1.0) } else { PerPiece::Same(0.0) });
+            return Some(if position == 0 {
+                PerPiece::First(1.0)
+            } else {
+                PerPiece::Same(0.0)
+            });
         }
         let name = name.unraw();
         self.diagnostics.error(

@@ -30,7 +30,12 @@ use crate::spec::{ActivationSpec, CoefficientSpec, Combine, PerPiece, Sharing};
 /// }
 /// ```
 pub(super) fn emit(spec: &ActivationSpec) -> TokenStream {
-    let ActivationSpec { name, runtime: dyrelu, piece, .. } = spec;
+    let ActivationSpec {
+        name,
+        runtime: dyrelu,
+        piece,
+        ..
+    } = spec;
     let site = Span::mixed_site();
     let text = name.unraw().to_string();
     let (k, p) = (integer(spec.k), integer(spec.coefficients.len()));
@@ -65,7 +70,10 @@ pub(super) fn emit(spec: &ActivationSpec) -> TokenStream {
 /// Expands to `::dyrelu::Coefficient { name: "a", init: …, lambda: … }`.
 fn coefficient(dyrelu: &Runtime, named: &Named, constants: &CoefficientSpec) -> TokenStream {
     let name = named.name.unraw().to_string();
-    let (init, lambda) = (per_piece(dyrelu, &constants.init), per_piece(dyrelu, &constants.lambda));
+    let (init, lambda) = (
+        per_piece(dyrelu, &constants.init),
+        per_piece(dyrelu, &constants.lambda),
+    );
     quote_spanned! {Span::mixed_site()=>
         #dyrelu::Coefficient { name: #name, init: #init, lambda: #lambda }
     }
@@ -105,7 +113,12 @@ fn per_piece(dyrelu: &Runtime, constants: &PerPiece) -> TokenStream {
 ///
 /// The trait has the same method; this one can be called without importing the trait.
 pub(super) fn emit_layer(spec: &ActivationSpec) -> TokenStream {
-    let ActivationSpec { name, visibility, runtime: dyrelu, .. } = spec;
+    let ActivationSpec {
+        name,
+        visibility,
+        runtime: dyrelu,
+        ..
+    } = spec;
     let description = docs::description(spec);
     quote_spanned! {Span::mixed_site()=>
         #[doc = #description]

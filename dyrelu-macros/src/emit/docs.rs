@@ -13,17 +13,27 @@ const SHOWN: usize = 4;
 /// The description of the activation, in Markdown.
 pub(super) fn description(spec: &ActivationSpec) -> String {
     let piece = &spec.piece;
-    let names: Vec<String> =
-        piece.parameters.iter().map(|parameter| parameter.name.unraw().to_string()).collect();
+    let names: Vec<String> = piece
+        .parameters
+        .iter()
+        .map(|parameter| parameter.name.unraw().to_string())
+        .collect();
     let formulas = Formulas::new(&piece.expressions, &names);
     let code = |node| format!("`{}`", formulas.text(node).replace('|', "\\|"));
     let (combine, k, value) = (combine(spec), spec.k, code(piece.value));
-    let mut text = format!("The {combine} of k = {k} pieces {value}, with coefficients {}.\n\n", sharing(spec));
+    let mut text = format!(
+        "The {combine} of k = {k} pieces {value}, with coefficients {}.\n\n",
+        sharing(spec)
+    );
     let input = &names[0];
     // Writing to a string cannot fail.
     let _ = writeln!(text, "∂piece/∂{input} = {}\n", code(piece.gradient[0]));
     text.push_str("| coefficient | init | lambda | ∂piece/∂coefficient |\n|---|---|---|---|\n");
-    for ((name, constants), &derivative) in names[1..].iter().zip(&spec.coefficients).zip(&piece.gradient[1..]) {
+    for ((name, constants), &derivative) in names[1..]
+        .iter()
+        .zip(&spec.coefficients)
+        .zip(&piece.gradient[1..])
+    {
         let (init, lambda) = (constants_text(&constants.init), constants_text(&constants.lambda));
         let _ = writeln!(text, "| `{name}` | {init} | {lambda} | {} |", code(derivative));
     }
@@ -51,7 +61,11 @@ fn constants_text(constants: &PerPiece) -> String {
         PerPiece::Same(value) => format!("{value:?}"),
         PerPiece::First(value) => format!("{value:?}, 0.0, …"),
         PerPiece::Each(values) => {
-            let shown: Vec<String> = values.iter().take(SHOWN).map(|value| format!("{value:?}")).collect();
+            let shown: Vec<String> = values
+                .iter()
+                .take(SHOWN)
+                .map(|value| format!("{value:?}"))
+                .collect();
             shown.join(", ") + if values.len() > SHOWN { ", …" } else { "" }
         }
     }

@@ -32,12 +32,25 @@ impl Body {
     /// The body that computes `roots`.
     pub(super) fn new(piece: &Piece, roots: &[ExprId]) -> Self {
         let plan = Plan::new(piece, roots);
-        let mut counter = Writer { plan: &plan, uses: HashMap::new(), mode: Mode::Count };
+        let mut counter = Writer {
+            plan: &plan,
+            uses: HashMap::new(),
+            mode: Mode::Count,
+        };
         counter.write(roots);
         let uses = counter.uses;
         let parameters = plan.patterns(piece, &uses);
-        let (statements, results) = Writer { plan: &plan, uses, mode: Mode::Write }.write(roots);
-        Self { parameters, statements, results }
+        let (statements, results) = Writer {
+            plan: &plan,
+            uses,
+            mode: Mode::Write,
+        }
+        .write(roots);
+        Self {
+            parameters,
+            statements,
+            results,
+        }
     }
 }
 
@@ -74,11 +87,18 @@ impl<'a> Plan<'a> {
 
     /// The patterns for the parameters.
     fn patterns(&self, piece: &Piece, uses: &HashMap<NodeId, usize>) -> Vec<TokenStream> {
-        let pattern = |id: NodeId| match self.names.get(&id).filter(|_| uses.contains_key(&id)) {
-            Some(name) => name.to_token_stream(),
-            None => quote_spanned!(Span::mixed_site()=> _),
+        let pattern = |id: NodeId| {
+            let name = self.names.get(&id).filter(|_| uses.contains_key(&id));
+            name.map_or_else(
+                || quote_spanned!(Span::mixed_site()=> _),
+                ToTokens::to_token_stream,
+            )
         };
-        piece.parameters.iter().map(|parameter| pattern(parameter.node.into())).collect()
+        piece
+            .parameters
+            .iter()
+            .map(|parameter| pattern(parameter.node.into()))
+            .collect()
     }
 }
 
@@ -104,7 +124,11 @@ fn choose_bound(expressions: &Expressions, roots: &[ExprId]) -> Vec<NodeId> {
     let mut depths = vec![0_usize; expressions.len()];
     let needs_let = |&id: &NodeId| {
         let node = expressions.node(id);
-        let depth = node.operands().map(|operand| depths[operand.index()] + 1).max().unwrap_or(0);
+        let depth = node
+            .operands()
+            .map(|operand| depths[operand.index()] + 1)
+            .max()
+            .unwrap_or(0);
         let bound = named[id.index()] || uses[id.index()] > 1 || depth > MAX_DEPTH;
         depths[id.index()] = if bound { 0 } else { depth };
         bound && !matches!(node, Node::Parameter(_))
@@ -114,41 +138,71 @@ fn choose_bound(expressions: &Expressions, roots: &[ExprId]) -> Vec<NodeId> {
 
 /// Names for the parameters and the bound nodes, all different.
 fn choose_names(piece: &Piece, bound: &[NodeId]) -> HashMap<NodeId, Ident> {
-    let mut taken = HashSet::new();
+    let bound_nodes: HashSet<NodeId> = bound.iter().copied().collect();
+    let mut taken = Taken::default();
     let mut names = HashMap::new();
     for Named { node, name } in &piece.parameters {
-        taken.insert(name.unraw().to_string());
+        taken.take(&name.unraw().to_string());
         names.insert(NodeId::from(*node), hygienic(name));
     }
     // The user's names come first, so that no invented name takes one away.
     for Named { node, name } in &piece.names {
-        if bound.contains(&(*node).into()) && taken.insert(name.unraw().to_string()) {
+        if bound_nodes.contains(&(*node).into()) && taken.take(&name.unraw().to_string()) {
             names.insert(NodeId::from(*node), hygienic(name));
         }
     }
     for &id in bound {
-        names.entry(id).or_insert_with(|| {
-            let name = invent_name(piece.expressions.node(id), &mut taken);
-            Ident::new(&name, Span::mixed_site())
-        });
+        names
+            .entry(id)
+            .or_insert_with(|| Ident::new(&taken.invent(piece.expressions.node(id)), Span::mixed_site()));
     }
     names
 }
 
-/// A name for `node` that is not yet taken: `one` for 1.0, or else the next of `t1`, `t2`, ….
-fn invent_name(node: Node, taken: &mut HashSet<String>) -> String {
-    /// The numbers that derivatives are full of.
-    const WORDS: [(f64, &str); 5] = [(0.0, "zero"), (1.0, "one"), (2.0, "two"), (0.5, "half"), (-1.0, "minus_one")];
-    if let Node::Constant(constant) = node
-        && let Some((_, word)) = WORDS.iter().find(|(value, _)| value.to_bits() == constant.value().to_bits())
-        && taken.insert((*word).to_owned())
-    {
-        return (*word).to_owned();
+/// The names that are taken.
+#[derive(Default)]
+struct Taken {
+    names: HashSet<String>,
+    /// The number of the last `t1`, `t2`, ….
+    last: usize,
+}
+
+impl Taken {
+    /// Takes a name; whether it was free.
+    fn take(&mut self, name: &str) -> bool {
+        self.names.insert(name.to_owned())
     }
-    let free = (1..).map(|number| format!("t{number}")).find(|name| !taken.contains(name));
-    let name = free.expect("there are more numbers than names");
-    taken.insert(name.clone());
-    name
+
+    /// A free name for `node`: `one` for 1.0, or else the next of `t1`, `t2`, ….
+    fn invent(&mut self, node: Node) -> String {
+        /// The numbers that derivatives are full of.
+        const WORDS: [(f64, &str); 5] = [
+            (0.0, "zero"),
+            (1.0, "one"),
+            (2.0, "two"),
+            (0.5, "half"),
+            (-1.0, "minus_one"),
+        ];
+        if let Node::Constant(constant) = node {
+            let is_constant = |value: f64| value.to_bits() == constant.value().to_bits();
+            let word = WORDS
+                .iter()
+                .find(|(value, _)| is_constant(*value))
+                .map(|(_, word)| *word);
+            if let Some(word) = word
+                && self.take(word)
+            {
+                return word.to_owned();
+            }
+        }
+        loop {
+            self.last += 1;
+            let name = format!("t{}", self.last);
+            if self.take(&name) {
+                return name;
+            }
+        }
+    }
 }
 
 // --------------------------------------------------------------------------------------------------- Text
@@ -190,7 +244,11 @@ impl Code {
     /// The tokens, in parentheses if they bind less tightly than `least`.
     fn at_least(self, least: Binding) -> TokenStream {
         let tokens = self.tokens;
-        if self.binding >= least { tokens } else { quote_spanned!(Span::mixed_site()=> (#tokens)) }
+        if self.binding >= least {
+            tokens
+        } else {
+            quote_spanned!(Span::mixed_site()=> (#tokens))
+        }
     }
 }
 
@@ -204,7 +262,10 @@ impl Writer<'_> {
             let value = self.node(id).tokens;
             statements.extend(quote_spanned!(Span::mixed_site()=> let #name = #value;));
         }
-        let results = roots.iter().map(|&root| self.operand(root, Binding::Mask)).collect();
+        let results = roots
+            .iter()
+            .map(|&root| self.operand(root, Binding::Mask))
+            .collect();
         (statements, results)
     }
 
@@ -212,7 +273,9 @@ impl Writer<'_> {
     fn operand(&mut self, id: impl Into<NodeId>, least: Binding) -> TokenStream {
         let id = id.into();
         let plan = self.plan;
-        let Some(name) = plan.names.get(&id) else { return self.node(id).at_least(least) };
+        let Some(name) = plan.names.get(&id) else {
+            return self.node(id).at_least(least);
+        };
         if self.is_last_use(id) {
             name.to_token_stream()
         } else {
@@ -262,11 +325,17 @@ impl Writer<'_> {
                 Code::new(Binding::Sum, quote_spanned!(site=> #u - #v))
             }
             Node::Mul(u, v) => {
-                let (u, v) = (self.operand(u, Binding::Product), self.operand(v, Binding::Prefix));
+                let (u, v) = (
+                    self.operand(u, Binding::Product),
+                    self.operand(v, Binding::Prefix),
+                );
                 Code::new(Binding::Product, quote_spanned!(site=> #u * #v))
             }
             Node::Div(u, v) => {
-                let (u, v) = (self.operand(u, Binding::Product), self.operand(v, Binding::Prefix));
+                let (u, v) = (
+                    self.operand(u, Binding::Product),
+                    self.operand(v, Binding::Prefix),
+                );
                 Code::new(Binding::Product, quote_spanned!(site=> #u / #v))
             }
             Node::Power(u, n) => {
@@ -285,7 +354,10 @@ impl Writer<'_> {
             Node::If(condition, u, v) => {
                 let condition = self.operand(condition, Binding::Mask);
                 let (u, v) = (self.operand(u, Binding::Mask), self.operand(v, Binding::Mask));
-                Code::new(Binding::Atom, quote_spanned!(site=> E::select(#condition, #u, #v)))
+                Code::new(
+                    Binding::Atom,
+                    quote_spanned!(site=> E::select(#condition, #u, #v)),
+                )
             }
             Node::Compare(comparison, u, v) => {
                 let (u, v) = (self.place(u), self.place(v));
@@ -308,11 +380,17 @@ impl Writer<'_> {
             Node::Mul(p, q) if !self.plan.names.contains_key(&id.into()) => Some((p, q)),
             _ => None,
         };
-        let product = factors(u).map(|pq| (pq, v)).or_else(|| factors(v).map(|pq| (pq, u)));
-        if let Some(((p, q), r)) = product {
-            let p = self.operand(p, Binding::Atom);
-            let (q, r) = (self.operand(q, Binding::Mask), self.operand(r, Binding::Mask));
-            return Code::new(Binding::Atom, quote_spanned!(site=> #p.mul_add(#q, #r)));
+        let product = factors(u).zip(Some(v)).or_else(|| factors(v).zip(Some(u)));
+        if let Some(((factor, other), summand)) = product {
+            let factor = self.operand(factor, Binding::Atom);
+            let (other, summand) = (
+                self.operand(other, Binding::Mask),
+                self.operand(summand, Binding::Mask),
+            );
+            return Code::new(
+                Binding::Atom,
+                quote_spanned!(site=> #factor.mul_add(#other, #summand)),
+            );
         }
         let (u, v) = (self.operand(u, Binding::Sum), self.operand(v, Binding::Product));
         Code::new(Binding::Sum, quote_spanned!(site=> #u + #v))
@@ -321,7 +399,10 @@ impl Writer<'_> {
     /// Two conditions, with parentheses round each that is not a single comparison.
     fn mask(&mut self, c: CondId, operator: &TokenStream, d: CondId) -> Code {
         let (c, d) = (self.operand(c, Binding::Prefix), self.operand(d, Binding::Prefix));
-        Code::new(Binding::Mask, quote_spanned!(Span::mixed_site()=> #c #operator #d))
+        Code::new(
+            Binding::Mask,
+            quote_spanned!(Span::mixed_site()=> #c #operator #d),
+        )
     }
 }
 
@@ -340,7 +421,9 @@ fn method_of(comparison: Comparison) -> &'static str {
 /// A number as a literal, with a minus before it if need be: a literal itself has no sign.
 pub(super) fn literal(value: f64) -> TokenStream {
     // Unlike the constructors of `Literal`, this writes 1e300 and not three hundred digits.
-    let digits: Literal = format!("{:?}", value.abs()).parse().expect("a finite number is a literal");
+    let digits: Literal = format!("{:?}", value.abs())
+        .parse()
+        .expect("a finite number is a literal");
     signed(value.is_sign_negative(), &digits)
 }
 

@@ -24,12 +24,24 @@ use crate::spec::ActivationSpec;
 /// }
 /// ```
 pub(super) fn emit(spec: &ActivationSpec) -> TokenStream {
-    let ActivationSpec { name, runtime: dyrelu, piece, coefficients, .. } = spec;
+    let ActivationSpec {
+        name,
+        runtime: dyrelu,
+        piece,
+        coefficients,
+        ..
+    } = spec;
     let p = integer(coefficients.len());
-    let Body { parameters: value_parameters, statements: value_statements, results: value } =
-        Body::new(piece, &[piece.value]);
-    let Body { parameters: grad_parameters, statements: grad_statements, results: grad } =
-        Body::new(piece, &piece.gradient);
+    let Body {
+        parameters: value_parameters,
+        statements: value_statements,
+        results: value,
+    } = Body::new(piece, &[piece.value]);
+    let Body {
+        parameters: grad_parameters,
+        statements: grad_statements,
+        results: grad,
+    } = Body::new(piece, &piece.gradient);
     let (value_x, value_coefficients) = (&value_parameters[0], &value_parameters[1..]);
     let (grad_x, grad_coefficients) = (&grad_parameters[0], &grad_parameters[1..]);
     let (dx, dcoefficients) = (&grad[0], &grad[1..]);

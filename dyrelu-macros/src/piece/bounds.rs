@@ -59,7 +59,12 @@ struct Sequence {
 
 impl Sequence {
     fn new(tokens: &TokenStream, outer: usize) -> Self {
-        Self { trees: tokens.clone().into_iter(), outer, prefixes: 0, openers: 0 }
+        Self {
+            trees: tokens.clone().into_iter(),
+            outer,
+            prefixes: 0,
+            openers: 0,
+        }
     }
 
     /// The level of the next token.
@@ -69,7 +74,10 @@ impl Sequence {
             TokenTree::Punct(punct) => match punct.as_char() {
                 ';' => (self.prefixes, self.openers) = (0, 0),
                 ',' => self.prefixes = 0,
-                '|' | '<' | '>' | '=' | '@' => (self.prefixes, self.openers) = (self.prefixes + 1, self.openers + 1),
+                '|' | '<' | '>' | '=' | '@' => {
+                    self.prefixes += 1;
+                    self.openers += 1;
+                }
                 _ => self.prefixes += 1,
             },
             TokenTree::Ident(word) if is_opening_keyword(word) => self.openers += 1,
@@ -86,8 +94,9 @@ impl Sequence {
 /// Whether the word may begin an expression, a type or a pattern that contains another one.
 fn is_opening_keyword(word: &proc_macro2::Ident) -> bool {
     const KEYWORDS: [&str; 26] = [
-        "as", "async", "await", "box", "break", "const", "continue", "do", "dyn", "fn", "for", "gen", "if", "impl",
-        "in", "loop", "match", "move", "mut", "ref", "return", "static", "try", "unsafe", "while", "yield",
+        "as", "async", "await", "box", "break", "const", "continue", "do", "dyn", "fn", "for", "gen", "if",
+        "impl", "in", "loop", "match", "move", "mut", "ref", "return", "static", "try", "unsafe", "while",
+        "yield",
     ];
     KEYWORDS.iter().any(|keyword| word == keyword)
 }

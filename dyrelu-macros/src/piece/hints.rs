@@ -4,8 +4,14 @@
 const FOREIGN: [(&str, &str); 46] = [
     ("signum", "did you mean `sign`? it is 0 at 0"),
     ("sgn", "did you mean `sign`?"),
-    ("pow", "a power needs a whole exponent: `x.powi(2)`; otherwise write `exp(p * ln(x))`"),
-    ("powf", "a power needs a whole exponent: `x.powi(2)`; otherwise write `exp(p * ln(x))`"),
+    (
+        "pow",
+        "a power needs a whole exponent: `x.powi(2)`; otherwise write `exp(p * ln(x))`",
+    ),
+    (
+        "powf",
+        "a power needs a whole exponent: `x.powi(2)`; otherwise write `exp(p * ln(x))`",
+    ),
     ("square", "write `x * x`"),
     ("cube", "write `x.powi(3)`"),
     ("log", "did you mean `ln`?"),
@@ -22,7 +28,10 @@ const FOREIGN: [(&str, &str); 46] = [
     ("hard_swish", "write `x * clamp(x / 6.0 + 0.5, 0.0, 1.0)`"),
     ("mish", "write `x * tanh(softplus(x))`"),
     ("gelu", "write `x * sigmoid(1.702 * x)`, or the form with `tanh`"),
-    ("erf", "there is no derivative rule for it; approximate it with `tanh`"),
+    (
+        "erf",
+        "there is no derivative rule for it; approximate it with `tanh`",
+    ),
     ("elu", "write `if x > 0.0 { x } else { exp_m1(x) }`"),
     ("leaky_relu", "write `max(x, 0.01 * x)`"),
     ("prelu", "write `max(x, a * x)` with a coefficient `a`"),
@@ -31,7 +40,10 @@ const FOREIGN: [(&str, &str); 46] = [
     ("softsign", "write `x / (1.0 + abs(x))`"),
     ("softmax", "a piece sees one element at a time"),
     ("mean", "a piece sees one element at a time"),
-    ("sum", "a piece sees one element at a time; use `combine = \"sum\"` to add pieces"),
+    (
+        "sum",
+        "a piece sees one element at a time; use `combine = \"sum\"` to add pieces",
+    ),
     ("mul_add", "write `a * b + c`"),
     ("fma", "write `a * b + c`"),
     ("hypot", "write `sqrt(x * x + y * y)`"),
@@ -41,7 +53,10 @@ const FOREIGN: [(&str, &str); 46] = [
     ("cosh", "write `0.5 * (exp(x) + exp(-x))`"),
     ("asin", "there is no derivative rule for it"),
     ("acos", "there is no derivative rule for it"),
-    ("atan", "there is no derivative rule for it; `tanh` and `x / (1.0 + abs(x))` are similar"),
+    (
+        "atan",
+        "there is no derivative rule for it; `tanh` and `x / (1.0 + abs(x))` are similar",
+    ),
     ("atan2", "there is no derivative rule for it"),
     ("floor", "its derivative is zero, so nothing could be learned"),
     ("ceil", "its derivative is zero, so nothing could be learned"),
@@ -52,5 +67,8 @@ const FOREIGN: [(&str, &str); 46] = [
 
 /// The advice for someone who calls the function `name`, which a piece does not have.
 pub(super) fn advice_for(name: &str) -> Option<&'static str> {
-    FOREIGN.iter().find(|(foreign, _)| *foreign == name).map(|(_, advice)| *advice)
+    FOREIGN
+        .iter()
+        .find(|(foreign, _)| *foreign == name)
+        .map(|(_, advice)| *advice)
 }

@@ -7,16 +7,18 @@ use proc_macro2::Ident;
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::{
-    Attribute, BinOp, Block, Expr, ExprBinary, ExprCall, ExprIf, ExprLit, ExprMethodCall, ExprPath, ExprUnary, Lit,
-    Local, Stmt, UnOp,
+    Attribute, BinOp, Block, Expr, ExprBinary, ExprCall, ExprIf, ExprLit, ExprMethodCall, ExprPath,
+    ExprUnary, Lit, Local, Stmt, UnOp,
 };
 
 use super::Named;
 use super::hints::advice_for;
-use super::parameters::{Parameters, plain_name};
+use super::parameters::{Parameters, identifiers, plain_name};
 use crate::diagnostics::{Diagnostics, count_of, did_you_mean, list_of};
 use crate::number::number;
-use crate::symbolic::{Comparison, CondId, ExprId, Expressions, FUNCTIONS, Form, Function, Node, find_function};
+use crate::symbolic::{
+    Comparison, CondId, ExprId, Expressions, FUNCTIONS, Form, Function, Node, find_function,
+};
 
 /// A body in symbolic form.
 pub(super) struct Lowered {
@@ -35,14 +37,19 @@ pub(super) fn lower(parameters: &Parameters, body: &Expr, diagnostics: &Diagnost
     if diagnostics.count() == before {
         lowering.check_uses(value?, body);
     }
-    let Lowering { expressions, names, .. } = lowering;
+    let Lowering {
+        expressions, names, ..
+    } = lowering;
     let complete = diagnostics.count() == before && parameters.rejected.is_empty();
-    value.filter(|_| complete).map(|value| Lowered { expressions, value, names })
+    value.filter(|_| complete).map(|value| Lowered {
+        expressions,
+        value,
+        names,
+    })
 }
 
 /// What may stand in a piece, for messages.
-const SUPPORTED: &str =
-    "a piece consists of numbers, parameters, `+`, `-`, `*`, `/`, `let`, `if … else` and functions such as `tanh(x)`";
+const SUPPORTED: &str = "a piece consists of numbers, parameters, `+`, `-`, `*`, `/`, `let`, `if … else` and functions such as `tanh(x)`";
 
 /// The largest |n| in `powi(x, n)`.
 const MAX_EXPONENT: i32 = 64;
@@ -62,16 +69,33 @@ struct Variable {
     value: Option<ExprId>,
 }
 
+impl Variable {
+    fn new(name: &Ident, value: Option<ExprId>) -> Self {
+        Self {
+            name: name.unraw().to_string(),
+            value,
+        }
+    }
+}
+
 impl<'a> Lowering<'a> {
     fn new(parameters: &'a Parameters, diagnostics: &'a Diagnostics) -> Self {
         let mut expressions = Expressions::default();
-        let variable = |name: &Ident, value| Variable { name: name.unraw().to_string(), value };
-        let rejected = parameters.rejected.iter().map(|name| variable(name, None));
-        let mut scope: Vec<Variable> = rejected.collect();
+        let mut scope: Vec<Variable> = parameters
+            .rejected
+            .iter()
+            .map(|name| Variable::new(name, None))
+            .collect();
         for (position, name) in parameters.names.iter().enumerate() {
-            scope.push(variable(name, Some(expressions.parameter(position))));
+            scope.push(Variable::new(name, Some(expressions.parameter(position))));
         }
-        Self { parameters, diagnostics, expressions, scope, names: Vec::new() }
+        Self {
+            parameters,
+            diagnostics,
+            expressions,
+            scope,
+            names: Vec::new(),
+        }
     }
 
     /// Reports a mistake at `tokens`.
@@ -81,8 +105,12 @@ impl<'a> Lowering<'a> {
     }
 
     fn check_uses(&self, value: ExprId, body: &Expr) {
-        let used: Vec<Node> =
-            self.expressions.reachable(&[value]).into_iter().map(|id| self.expressions.node(id)).collect();
+        let used: Vec<Node> = self
+            .expressions
+            .reachable(&[value])
+            .into_iter()
+            .map(|id| self.expressions.node(id))
+            .collect();
         for (position, name) in self.parameters.names.iter().enumerate() {
             let unraw = name.unraw();
             if used.contains(&Node::Parameter(position)) {
@@ -121,7 +149,8 @@ impl<'a> Lowering<'a> {
 
     fn check_attributes(&self, attributes: &[Attribute]) {
         for attribute in attributes {
-            self.diagnostics.error_at(attribute, "attributes are not supported in a piece");
+            self.diagnostics
+                .error_at(attribute, "attributes are not supported in a piece");
         }
     }
 
@@ -134,7 +163,10 @@ impl<'a> Lowering<'a> {
 
     fn variable(&mut self, path: &ExprPath) -> Option<ExprId> {
         let Some(name) = path.path.get_ident() else {
-            return self.reject(path, "paths are not supported in a piece; write a constant as a number");
+            return self.reject(
+                path,
+                "paths are not supported in a piece; write a constant as a number",
+            );
         };
         let text = name.unraw().to_string();
         match self.scope.iter().rev().find(|variable| variable.name == text) {
@@ -150,7 +182,10 @@ impl<'a> Lowering<'a> {
         let parameters = list_of(self.parameters.names.iter().map(IdentExt::unraw));
         let suggestion = did_you_mean(text, self.scope.iter().map(|variable| variable.name.as_str()))
             .map_or_else(String::new, |similar| format!(" did you mean `{similar}`?"));
-        self.reject(name, format!("unknown variable `{text}` in piece;{suggestion} its parameters are {parameters}"))
+        self.reject(
+            name,
+            format!("unknown variable `{text}` in piece;{suggestion} its parameters are {parameters}"),
+        )
     }
 
     fn unary(&mut self, unary: &ExprUnary) -> Option<ExprId> {
@@ -163,7 +198,10 @@ impl<'a> Lowering<'a> {
             _ => {
                 self.expr(&unary.expr);
                 let operator = unary.op.to_token_stream();
-                self.reject(unary.op, format!("unsupported operator `{operator}` in piece; supported: {OPERATORS}"))
+                self.reject(
+                    unary.op,
+                    format!("unsupported operator `{operator}` in piece; supported: {OPERATORS}"),
+                )
             }
         }
     }
@@ -185,7 +223,12 @@ impl<'a> Lowering<'a> {
         value
     }
 
-    fn arithmetic(&mut self, left: Option<ExprId>, operator: &BinOp, right: Option<ExprId>) -> Option<ExprId> {
+    fn arithmetic(
+        &mut self,
+        left: Option<ExprId>,
+        operator: &BinOp,
+        right: Option<ExprId>,
+    ) -> Option<ExprId> {
         let apply: fn(&mut Expressions, ExprId, ExprId) -> ExprId = match operator {
             BinOp::Add(_) => Expressions::add,
             BinOp::Sub(_) => Expressions::sub,
@@ -200,7 +243,10 @@ impl<'a> Lowering<'a> {
         let condition = self.condition(&expr.cond);
         let if_true = self.block(&expr.then_branch);
         let Some((_, else_branch)) = &expr.else_branch else {
-            return self.reject(expr.if_token, "an `if` in a piece needs an `else`: `if x > 0.0 { x } else { a * x }`");
+            return self.reject(
+                expr.if_token,
+                "an `if` in a piece needs an `else`: `if x > 0.0 { x } else { a * x }`",
+            );
         };
         let if_false = self.expr(else_branch);
         Some(self.expressions.select(condition?, if_true?, if_false?))
@@ -213,7 +259,11 @@ impl<'a> Lowering<'a> {
         match expr {
             Expr::Paren(paren) => self.condition(&paren.expr),
             Expr::Group(group) => self.condition(&group.expr),
-            Expr::Unary(ExprUnary { op: UnOp::Not(_), expr, .. }) => {
+            Expr::Unary(ExprUnary {
+                op: UnOp::Not(_),
+                expr,
+                ..
+            }) => {
                 let condition = self.condition(expr)?;
                 Some(self.expressions.not(condition))
             }
@@ -233,7 +283,13 @@ impl<'a> Lowering<'a> {
     fn logic(&mut self, outermost: &ExprBinary) -> Option<CondId> {
         let mut chain = vec![outermost];
         let mut innermost = &*outermost.left;
-        while let Expr::Binary(binary @ ExprBinary { op: BinOp::And(_) | BinOp::Or(_), .. }) = innermost {
+        while let Expr::Binary(
+            binary @ ExprBinary {
+                op: BinOp::And(_) | BinOp::Or(_),
+                ..
+            },
+        ) = innermost
+        {
             chain.push(binary);
             innermost = &binary.left;
         }
@@ -270,8 +326,10 @@ impl<'a> Lowering<'a> {
         match statement {
             Stmt::Local(local) => self.local(local),
             other => {
-                self.diagnostics
-                    .error_at(other, "only `let name = …;` may stand before the last expression of a block");
+                self.diagnostics.error_at(
+                    other,
+                    "only `let name = …;` may stand before the last expression of a block",
+                );
             }
         }
     }
@@ -285,9 +343,15 @@ impl<'a> Lowering<'a> {
             }
             Stmt::Local(local) => {
                 self.local(local);
-                self.reject(local.semi_token, "a block ends with an expression; add one after this `;`")
+                self.reject(
+                    local.semi_token,
+                    "a block ends with an expression; add one after this `;`",
+                )
             }
-            Stmt::Macro(statement) => self.reject(&statement.mac.path, format!("macros are not supported; {SUPPORTED}")),
+            Stmt::Macro(statement) => self.reject(
+                &statement.mac.path,
+                format!("macros are not supported; {SUPPORTED}"),
+            ),
             Stmt::Item(item) => self.reject(item, format!("items are not supported; {SUPPORTED}")),
         }
     }
@@ -297,15 +361,20 @@ impl<'a> Lowering<'a> {
         let value = match &local.init {
             Some(init) => {
                 if let Some((otherwise, _)) = &init.diverge {
-                    self.diagnostics.error_at(otherwise, "expected `;`: a `let` in a piece has no `else`");
+                    self.diagnostics
+                        .error_at(otherwise, "expected `;`: a `let` in a piece has no `else`");
                 }
                 self.expr(&init.expr)
             }
             None => self.reject(local.semi_token, "expected a value: `let name = …;`"),
         };
-        let Some(name) = plain_name(&local.pat, self.diagnostics) else { return };
-        let text = name.unraw().to_string();
-        self.scope.push(Variable { name: text, value });
+        let Some(name) = plain_name(&local.pat, self.diagnostics) else {
+            let rejected = identifiers(local.pat.to_token_stream());
+            self.scope
+                .extend(rejected.iter().map(|name| Variable::new(name, None)));
+            return;
+        };
+        self.scope.push(Variable::new(&name, value));
         if let Some(value) = value
             && !self.names.iter().any(|named| named.node == value)
         {
@@ -366,8 +435,9 @@ impl<'a> Lowering<'a> {
         let names = || FUNCTIONS.iter().map(|function| function.name);
         let advice = advice_for(name).map(str::to_owned);
         let similar = || did_you_mean(name, names()).map(|similar| format!("did you mean `{similar}`?"));
-        let advice =
-            advice.or_else(similar).unwrap_or_else(|| format!("supported functions: {}", list_of(names())));
+        let advice = advice
+            .or_else(similar)
+            .unwrap_or_else(|| format!("supported functions: {}", list_of(names())));
         format!("unknown function `{name}` in piece; {advice}")
     }
 
@@ -375,18 +445,32 @@ impl<'a> Lowering<'a> {
     fn exponent(&self, expr: &Expr) -> Option<i32> {
         let (sign, literal) = match expr {
             Expr::Group(group) => return self.exponent(&group.expr),
-            Expr::Unary(ExprUnary { op: UnOp::Neg(_), expr, .. }) => (-1, &**expr),
+            Expr::Unary(ExprUnary {
+                op: UnOp::Neg(_),
+                expr,
+                ..
+            }) => (-1, &**expr),
             other => (1, other),
         };
-        let Expr::Lit(ExprLit { lit: Lit::Int(literal), .. }) = literal else {
-            return self.reject(expr, "the exponent of `powi` is an integer such as in `x.powi(2)`");
+        let Expr::Lit(ExprLit {
+            lit: Lit::Int(literal),
+            ..
+        }) = literal
+        else {
+            return self.reject(
+                expr,
+                "the exponent of `powi` is an integer such as in `x.powi(2)`",
+            );
         };
         match literal.base10_parse::<i32>() {
             Ok(exponent) if exponent <= MAX_EXPONENT && literal.suffix().is_empty() => Some(sign * exponent),
             _ => {
                 let digits = literal.to_string();
                 let range = format!("-{MAX_EXPONENT} and {MAX_EXPONENT}");
-                self.reject(expr, format!("the exponent of `powi` is an integer between {range}, found `{digits}`"))
+                self.reject(
+                    expr,
+                    format!("the exponent of `powi` is an integer between {range}, found `{digits}`"),
+                )
             }
         }
     }
@@ -396,7 +480,8 @@ impl<'a> Lowering<'a> {
     /// Reports an expression that a piece does not have, at the token that makes it one.
     fn unsupported(&mut self, expr: &Expr) -> Option<ExprId> {
         let reject = |tokens: &dyn ToTokens, what: &str| {
-            self.diagnostics.error_at(tokens, format!("{what} not supported; {SUPPORTED}"));
+            self.diagnostics
+                .error_at(tokens, format!("{what} not supported; {SUPPORTED}"));
         };
         match expr {
             Expr::Macro(expr) => reject(&expr.mac.path, "macros are"),
@@ -406,7 +491,8 @@ impl<'a> Lowering<'a> {
                 self.expr(&cast.expr);
             }
             Expr::Reference(reference) => {
-                self.diagnostics.error_at(reference.and_token, "references are not needed; remove this `&`");
+                self.diagnostics
+                    .error_at(reference.and_token, "references are not needed; remove this `&`");
                 self.expr(&reference.expr);
             }
             Expr::Assign(assign) => {
@@ -418,7 +504,10 @@ impl<'a> Lowering<'a> {
                 self.diagnostics.error_at(expr.return_token, message);
             }
             Expr::Match(expr) => {
-                self.diagnostics.error_at(expr.match_token, "`match` is not supported in a piece; use `if … else`");
+                self.diagnostics.error_at(
+                    expr.match_token,
+                    "`match` is not supported in a piece; use `if … else`",
+                );
             }
             Expr::While(expr) => reject(&expr.while_token, "loops are"),
             Expr::ForLoop(expr) => reject(&expr.for_token, "loops are"),

@@ -38,7 +38,11 @@ pub(crate) struct Named {
 /// Parses a closure; `None` for any other expression.
 pub(crate) fn parse(tokens: TokenStream) -> syn::Result<Option<ExprClosure>> {
     bounds::check(&tokens)?;
-    let end = tokens.clone().into_iter().last().map_or_else(Span::call_site, |token| token.span());
+    let end = tokens
+        .clone()
+        .into_iter()
+        .last()
+        .map_or_else(Span::call_site, |token| token.span());
     // Inside a group, `syn` reports a missing token at the group's end and not at the whole attribute.
     let mut group = Group::new(proc_macro2::Delimiter::Parenthesis, tokens);
     group.set_span(end);
@@ -46,7 +50,11 @@ pub(crate) fn parse(tokens: TokenStream) -> syn::Result<Option<ExprClosure>> {
         let content;
         syn::parenthesized!(content in input);
         let expr: Expr = content.parse()?;
-        if content.is_empty() { Ok(expr) } else { Err(content.error("unexpected token after the piece")) }
+        if content.is_empty() {
+            Ok(expr)
+        } else {
+            Err(content.error("unexpected token after the piece"))
+        }
     };
     let mut expr = parser.parse2(TokenTree::from(group).into())?;
     loop {
@@ -74,7 +82,10 @@ impl Piece {
         let mut named = Vec::new();
         for (position, name) in parameters.names.iter().enumerate() {
             gradient.push(differentiate(&mut expressions, value, position));
-            named.push(Named { node: expressions.parameter(position), name: name.clone() });
+            named.push(Named {
+                node: expressions.parameter(position),
+                name: name.clone(),
+            });
         }
         Some(Self {
             homogeneous: is_homogeneous(&expressions, value),
@@ -89,8 +100,12 @@ impl Piece {
     /// Whether this is the default piece, whatever its parameters are called.
     pub(crate) fn is_affine(&self) -> bool {
         let node = |id: ExprId| self.expressions.node(id);
-        let Node::Add(product, b) = node(self.value) else { return false };
-        let Node::Mul(a, x) = node(product) else { return false };
+        let Node::Add(product, b) = node(self.value) else {
+            return false;
+        };
+        let Node::Mul(a, x) = node(product) else {
+            return false;
+        };
         self.parameters.len() == 3
             && [x, a, b].map(node) == [Node::Parameter(0), Node::Parameter(1), Node::Parameter(2)]
     }

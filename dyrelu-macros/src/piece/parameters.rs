@@ -20,7 +20,10 @@ impl Parameters {
     /// The parameters of `closure`. Mistakes are reported and leave `rejected` non-empty, or too few names.
     pub(crate) fn of(closure: &ExprClosure, diagnostics: &Diagnostics) -> Self {
         check_head(closure, diagnostics);
-        let mut parameters = Self { names: Vec::new(), rejected: Vec::new() };
+        let mut parameters = Self {
+            names: Vec::new(),
+            rejected: Vec::new(),
+        };
         for pattern in &closure.inputs {
             parameters.add(pattern, diagnostics);
         }
@@ -40,7 +43,7 @@ impl Parameters {
                 self.rejected.push(name);
             }
             Some(name) => self.names.push(name),
-            None => collect_identifiers(pattern.to_token_stream(), &mut self.rejected),
+            None => self.rejected.extend(identifiers(pattern.to_token_stream())),
         }
     }
 }
@@ -52,7 +55,10 @@ pub(super) fn plain_name(pattern: &Pat, diagnostics: &Diagnostics) -> Option<Ide
             if let Some(by_ref) = &plain.by_ref {
                 diagnostics.error_at(by_ref, "expected a plain name without `ref`");
             } else if let Some(mutability) = &plain.mutability {
-                diagnostics.error_at(mutability, "expected a plain name without `mut`; shadow the name with `let` instead");
+                diagnostics.error_at(
+                    mutability,
+                    "expected a plain name without `mut`; shadow the name with `let` instead",
+                );
             } else if check_name(&plain.ident, diagnostics) {
                 return Some(plain.ident.clone());
             }
@@ -97,7 +103,10 @@ fn check_head(closure: &ExprClosure, diagnostics: &Diagnostics) {
     }
     if let ReturnType::Type(arrow, ty) = &closure.output {
         let message = "a piece has no return type; every value has the element type of the layer";
-        diagnostics.error_at(TokenStream::from_iter([arrow.to_token_stream(), ty.to_token_stream()]), message);
+        diagnostics.error_at(
+            TokenStream::from_iter([arrow.to_token_stream(), ty.to_token_stream()]),
+            message,
+        );
     }
 }
 
@@ -107,23 +116,32 @@ fn check_count(closure: &ExprClosure, diagnostics: &Diagnostics) {
         quote::quote!(#begin #inputs #end)
     };
     match closure.inputs.len() {
-        0 => diagnostics.error_at(bars(), "a piece needs an input and at least one coefficient: `|x, a| …`"),
-        1 => diagnostics.error_at(bars(), "a piece needs at least one coefficient after the input: `|x, a| …`"),
+        0 => diagnostics.error_at(
+            bars(),
+            "a piece needs an input and at least one coefficient: `|x, a| …`",
+        ),
+        1 => diagnostics.error_at(
+            bars(),
+            "a piece needs at least one coefficient after the input: `|x, a| …`",
+        ),
         count if count > MAX_COEFFICIENTS + 1 => {
             let found = count_of(count - 1, "coefficient");
             let first = closure.inputs[MAX_COEFFICIENTS + 1].span();
-            diagnostics.error(first, format!("a piece has at most {MAX_COEFFICIENTS} coefficients, found {found}"));
+            diagnostics.error(
+                first,
+                format!("a piece has at most {MAX_COEFFICIENTS} coefficients, found {found}"),
+            );
         }
         _ => {}
     }
 }
 
-fn collect_identifiers(tokens: TokenStream, identifiers: &mut Vec<Ident>) {
-    for tree in tokens {
-        match tree {
-            TokenTree::Ident(identifier) => identifiers.push(identifier),
-            TokenTree::Group(group) => collect_identifiers(group.stream(), identifiers),
-            TokenTree::Punct(_) | TokenTree::Literal(_) => {}
-        }
-    }
+/// All identifiers in `tokens`, of which a rejected pattern may have meant to make variables.
+pub(super) fn identifiers(tokens: TokenStream) -> Vec<Ident> {
+    let inside = |tree| match tree {
+        TokenTree::Ident(identifier) => vec![identifier],
+        TokenTree::Group(group) => identifiers(group.stream()),
+        TokenTree::Punct(_) | TokenTree::Literal(_) => Vec::new(),
+    };
+    tokens.into_iter().flat_map(inside).collect()
 }

@@ -57,16 +57,19 @@ fn derivative(e: &mut Expressions, expr: ExprId, parameter: usize, d: &Derivativ
             e.mul(outer, du)
         }),
         Node::Unary(function, u) => {
-            let Form::Unary { derivative, .. } = function.form else { return None };
-            d.of(u).and_then(|du| derivative(e, Applied { u, value: expr, du }))
+            let Form::Unary { derivative, .. } = function.form else {
+                return None;
+            };
+            d.of(u)
+                .and_then(|du| derivative(e, Applied { u, value: expr, du }))
         }
         Node::Binary(function, u, v) => {
-            let Form::Binary { derivative, .. } = function.form else { return None };
+            let Form::Binary { derivative, .. } = function.form else {
+                return None;
+            };
             both(e, d.of(u), d.of(v)).map(|derivatives| derivative(e, [u, v], derivatives))
         }
-        Node::If(condition, u, v) => {
-            both(e, d.of(u), d.of(v)).map(|[du, dv]| e.select(condition, du, dv))
-        }
+        Node::If(condition, u, v) => both(e, d.of(u), d.of(v)).map(|[du, dv]| e.select(condition, du, dv)),
         Node::Constant(_) | Node::Compare(..) | Node::And(..) | Node::Or(..) | Node::Not(_) => None,
     }
 }

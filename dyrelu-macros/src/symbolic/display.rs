@@ -43,12 +43,21 @@ impl<'a> Formulas<'a> {
         for id in self.expressions.reachable(&[root]) {
             texts[id.index()] = Some(self.shorten(self.expressions.node(id), &texts));
         }
-        texts[NodeId::from(root).index()].take().map_or_else(String::new, |text| text.text)
+        texts[NodeId::from(root).index()]
+            .take()
+            .map_or_else(String::new, |text| text.text)
     }
 
     fn shorten(&self, node: Node, texts: &[Option<Text>]) -> Text {
         let text = self.write(node, texts);
-        if text.text.len() > LONGEST { Text { text: "…".to_owned(), binding: Binding::Atom } } else { text }
+        if text.text.len() > LONGEST {
+            Text {
+                text: "…".to_owned(),
+                binding: Binding::Atom,
+            }
+        } else {
+            text
+        }
     }
 
     fn write(&self, node: Node, texts: &[Option<Text>]) -> Text {
@@ -64,25 +73,34 @@ impl<'a> Formulas<'a> {
             text: format!("{} {symbol} {}", operand(u, binding), operand(v, tighter)),
             binding,
         };
-        let atom = |text: String| Text { text, binding: Binding::Atom };
-        let sum = |u: ExprId, symbol, v: ExprId| infix(u.into(), symbol, v.into(), Binding::Sum, Binding::Product);
-        let product =
-            |u: ExprId, symbol, v: ExprId| infix(u.into(), symbol, v.into(), Binding::Product, Binding::Prefix);
+        let atom = |text: String| Text {
+            text,
+            binding: Binding::Atom,
+        };
+        let sum =
+            |u: ExprId, symbol, v: ExprId| infix(u.into(), symbol, v.into(), Binding::Sum, Binding::Product);
+        let product = |u: ExprId, symbol, v: ExprId| {
+            infix(u.into(), symbol, v.into(), Binding::Product, Binding::Prefix)
+        };
         match node {
             Node::Constant(constant) => number(constant.value()),
             Node::Parameter(position) => atom(self.names[position].clone()),
-            Node::Neg(u) => {
-                Text { text: format!("-{}", operand(u.into(), Binding::Prefix)), binding: Binding::Prefix }
-            }
+            Node::Neg(u) => Text {
+                text: format!("-{}", operand(u.into(), Binding::Prefix)),
+                binding: Binding::Prefix,
+            },
             Node::Add(u, v) => sum(u, "+", v),
             Node::Sub(u, v) => sum(u, "-", v),
             Node::Mul(u, v) => product(u, "*", v),
             Node::Div(u, v) => product(u, "/", v),
             Node::Power(u, n) => atom(format!("powi({}, {n})", whole(u.into()))),
             Node::Unary(function, u) => atom(format!("{}({})", function.name, whole(u.into()))),
-            Node::Binary(function, u, v) => {
-                atom(format!("{}({}, {})", function.name, whole(u.into()), whole(v.into())))
-            }
+            Node::Binary(function, u, v) => atom(format!(
+                "{}({}, {})",
+                function.name,
+                whole(u.into()),
+                whole(v.into())
+            )),
             Node::If(condition, u, v) => Text {
                 text: format!(
                     "if {} {{ {} }} else {{ {} }}",
@@ -104,14 +122,22 @@ impl<'a> Formulas<'a> {
             },
             Node::And(c, d) => infix(c.into(), "&&", d.into(), Binding::And, Binding::Comparison),
             Node::Or(c, d) => infix(c.into(), "||", d.into(), Binding::Or, Binding::And),
-            Node::Not(c) => {
-                Text { text: format!("!{}", operand(c.into(), Binding::Prefix)), binding: Binding::Prefix }
-            }
+            Node::Not(c) => Text {
+                text: format!("!{}", operand(c.into(), Binding::Prefix)),
+                binding: Binding::Prefix,
+            },
         }
     }
 }
 
 fn number(value: f64) -> Text {
-    let binding = if value.is_sign_negative() { Binding::Prefix } else { Binding::Atom };
-    Text { text: format!("{value:?}"), binding }
+    let binding = if value.is_sign_negative() {
+        Binding::Prefix
+    } else {
+        Binding::Atom
+    };
+    Text {
+        text: format!("{value:?}"),
+        binding,
+    }
 }

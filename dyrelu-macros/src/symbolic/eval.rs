@@ -4,8 +4,11 @@ use super::expr::{Comparison, ExprId, Expressions, Node, NodeId};
 use super::function::Form;
 
 /// The value of `root` where the parameters are `parameters`.
-pub(crate) fn evaluate(e: &Expressions, root: ExprId, parameters: &[f64]) -> f64 {
-    let mut values = Values { numbers: vec![f64::NAN; e.len()], truths: vec![false; e.len()] };
+pub(super) fn evaluate(e: &Expressions, root: ExprId, parameters: &[f64]) -> f64 {
+    let mut values = Values {
+        numbers: vec![f64::NAN; e.len()],
+        truths: vec![false; e.len()],
+    };
     for id in e.reachable(&[root]) {
         values.compute(id, e.node(id), parameters);
     }
@@ -29,7 +32,7 @@ impl Values {
     fn compute(&mut self, id: NodeId, node: Node, parameters: &[f64]) {
         match node {
             Node::Compare(comparison, u, v) => {
-                self.truths[id.index()] = compare(comparison, self.number(u), self.number(v));
+                self.truths[id.index()] = comparison.holds(self.number(u), self.number(v));
             }
             Node::And(c, d) => self.truths[id.index()] = self.truth(c) && self.truth(d),
             Node::Or(c, d) => self.truths[id.index()] = self.truth(c) || self.truth(d),
@@ -64,13 +67,17 @@ impl Values {
     }
 }
 
-fn compare(comparison: Comparison, u: f64, v: f64) -> bool {
-    match comparison {
-        Comparison::Lt => u < v,
-        Comparison::Le => u <= v,
-        Comparison::Gt => u > v,
-        Comparison::Ge => u >= v,
-        Comparison::Eq => u >= v && u <= v,
-        Comparison::Ne => !(u >= v && u <= v),
+impl Comparison {
+    /// Whether the comparison holds between two numbers.
+    #[expect(clippy::float_cmp, reason = "this is the comparison that the user asked for")]
+    pub(super) fn holds(self, u: f64, v: f64) -> bool {
+        match self {
+            Self::Lt => u < v,
+            Self::Le => u <= v,
+            Self::Gt => u > v,
+            Self::Ge => u >= v,
+            Self::Eq => u == v,
+            Self::Ne => u != v,
+        }
     }
 }

@@ -165,7 +165,10 @@ impl Expressions {
                 }
             }
         }
-        (0..self.nodes.len()).filter(|&index| marked[index]).map(NodeId).collect()
+        (0..self.nodes.len())
+            .filter(|&index| marked[index])
+            .map(NodeId)
+            .collect()
     }
 
     /// How many nodes there are.
@@ -175,7 +178,10 @@ impl Expressions {
 
     /// The number `value`, which must be finite.
     pub(crate) fn constant(&mut self, value: f64) -> ExprId {
-        debug_assert!(value.is_finite(), "lowering rejects {value} and folding keeps it out");
+        debug_assert!(
+            value.is_finite(),
+            "lowering rejects {value} and folding keeps it out"
+        );
         self.expr(Node::Constant(Constant(value.to_bits())))
     }
 

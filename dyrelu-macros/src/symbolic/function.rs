@@ -20,13 +20,22 @@ pub(crate) struct Function {
 #[derive(Debug)]
 pub(crate) enum Form {
     /// `f(u)`.
-    Unary { evaluate: fn(f64) -> f64, derivative: UnaryRule },
+    Unary {
+        evaluate: fn(f64) -> f64,
+        derivative: UnaryRule,
+    },
     /// `f(u, v)`.
-    Binary { evaluate: fn(f64, f64) -> f64, derivative: BinaryRule },
+    Binary {
+        evaluate: fn(f64, f64) -> f64,
+        derivative: BinaryRule,
+    },
     /// `powi(u, n)`, whose second argument is part of the node.
     Power,
     /// A function that is defined by others, such as tan = sin / cos.
-    Derived { arity: usize, definition: fn(&mut Expressions, &[ExprId]) -> ExprId },
+    Derived {
+        arity: usize,
+        definition: fn(&mut Expressions, &[ExprId]) -> ExprId,
+    },
 }
 
 /// d f(u) from u, f(u) and du; `None` if it is zero everywhere.
@@ -90,7 +99,11 @@ impl Expressions {
             (Form::Unary { .. }, &[u]) => self.unary(function, u),
             (Form::Binary { .. }, &[u, v]) => self.binary(function, u, v),
             (Form::Derived { definition, .. }, _) => definition(self, arguments),
-            _ => unreachable!("`{}` does not take {} expressions", function.name, arguments.len()),
+            _ => unreachable!(
+                "`{}` does not take {} expressions",
+                function.name,
+                arguments.len()
+            ),
         }
     }
 }
@@ -106,7 +119,11 @@ fn function(name: &str) -> &'static Function {
 }
 
 const fn unary(name: &'static str, evaluate: fn(f64) -> f64, derivative: UnaryRule) -> Function {
-    Function { name, form: Form::Unary { evaluate, derivative }, scaling: Scaling::None }
+    Function {
+        name,
+        form: Form::Unary { evaluate, derivative },
+        scaling: Scaling::None,
+    }
 }
 
 const fn derived(
@@ -114,7 +131,11 @@ const fn derived(
     arity: usize,
     definition: fn(&mut Expressions, &[ExprId]) -> ExprId,
 ) -> Function {
-    Function { name, form: Form::Derived { arity, definition }, scaling: Scaling::None }
+    Function {
+        name,
+        form: Form::Derived { arity, definition },
+        scaling: Scaling::None,
+    }
 }
 
 impl Function {
@@ -197,7 +218,11 @@ pub(crate) static FUNCTIONS: [Function; 19] = [
         Some(e.mul(outer, f.du))
     }),
     // (uⁿ)' = n · uⁿ⁻¹ · u', in `diff`
-    Function { name: "powi", form: Form::Power, scaling: Scaling::None },
+    Function {
+        name: "powi",
+        form: Form::Power,
+        scaling: Scaling::None,
+    },
     // max(u, v)' = v' where v > u, else u': the first of equal arguments wins
     Function {
         name: "max",
@@ -223,11 +248,15 @@ pub(crate) static FUNCTIONS: [Function; 19] = [
         scaling: Scaling::Homogeneous,
     },
     // relu(u)' = u' where u > 0, else 0. Not a product with 1 or 0, so that an infinite u' cannot make NaN.
-    unary("relu", |u| if u <= 0.0 { 0.0 } else { u }, |e, f| {
-        let zero = e.constant(0.0);
-        let positive = e.compare(Comparison::Gt, f.u, zero);
-        Some(e.select(positive, f.du, zero))
-    })
+    unary(
+        "relu",
+        |u| if u <= 0.0 { 0.0 } else { u },
+        |e, f| {
+            let zero = e.constant(0.0);
+            let positive = e.compare(Comparison::Gt, f.u, zero);
+            Some(e.select(positive, f.du, zero))
+        },
+    )
     .scaling(Scaling::Homogeneous),
     // clamp(u, low, high) = min(max(u, low), high)
     derived("clamp", 3, |e, arguments| {

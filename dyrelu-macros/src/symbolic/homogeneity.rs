@@ -64,14 +64,24 @@ impl Degrees {
 fn degree(node: Node, d: &Degrees) -> Option<Degree> {
     const ZERO: Degree = Degree::Of(0);
     match node {
-        Node::Constant(constant) => Some(if constant.value() == 0.0 { Degree::Any } else { ZERO }),
+        Node::Constant(constant) => Some(if constant.value() == 0.0 {
+            Degree::Any
+        } else {
+            ZERO
+        }),
         Node::Parameter(0) => Some(ZERO),
         Node::Parameter(_) => Some(Degree::Of(1)),
         Node::Neg(u) => d.of(u),
         Node::Add(u, v) | Node::Sub(u, v) => d.of(u)?.common(d.of(v)?),
         Node::Mul(u, v) => d.of(u)?.plus(d.of(v)?),
         // A divisor that vanishes with the coefficients would make 0 / 0 at π = 0, so it must not scale.
-        Node::Div(u, v) => if d.of(v)? == ZERO { d.of(u) } else { None },
+        Node::Div(u, v) => {
+            if d.of(v)? == ZERO {
+                d.of(u)
+            } else {
+                None
+            }
+        }
         Node::Power(u, n) if n > 0 => d.of(u)?.times(n),
         Node::Power(u, _) => (d.of(u)? == ZERO).then_some(ZERO),
         Node::Unary(function, u) => match function.scaling {

@@ -24,11 +24,11 @@ mod expr;
 mod function;
 mod homogeneity;
 mod simplify;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use diff::differentiate;
 pub(crate) use display::Formulas;
-#[cfg(test)]
-pub(crate) use eval::evaluate;
 pub(crate) use expr::{Comparison, CondId, ExprId, Expressions, Node, NodeId};
 pub(crate) use function::{FUNCTIONS, Form, Function, find_function};
 pub(crate) use homogeneity::is_homogeneous;

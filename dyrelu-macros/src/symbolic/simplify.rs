@@ -101,7 +101,11 @@ impl Expressions {
 
     /// `if condition { u } else { v }`.
     pub(crate) fn select(&mut self, condition: CondId, u: ExprId, v: ExprId) -> ExprId {
-        if u == v { u } else { self.expr(Node::If(condition, u, v)) }
+        if u == v {
+            u
+        } else {
+            self.expr(Node::If(condition, u, v))
+        }
     }
 
     /// `u comparison v`.

@@ -12,7 +12,7 @@ fn pretty(arguments: &str, item: &str) -> String {
 }
 
 #[track_caller]
-fn check(arguments: &str, item: &str, expected: ExpectFile) {
+fn check(arguments: &str, item: &str, expected: &ExpectFile) {
     expected.assert_eq(&pretty(arguments, item));
 }
 
@@ -21,7 +21,7 @@ fn variant_a() {
     check(
         r#"k = 2, share = "spatial+channel""#,
         "pub struct DyReluA;",
-        expect_file!["../../tests/snapshots/variant_a.rs"],
+        &expect_file!["../../tests/snapshots/variant_a.rs"],
     );
 }
 
@@ -30,7 +30,7 @@ fn variant_b() {
     check(
         r#"k = 2, share = "spatial""#,
         "pub struct DyReluB;",
-        expect_file!["../../tests/snapshots/variant_b.rs"],
+        &expect_file!["../../tests/snapshots/variant_b.rs"],
     );
 }
 
@@ -39,7 +39,7 @@ fn variant_c() {
     check(
         r#"k = 2, share = "none""#,
         "pub struct DyReluC;",
-        expect_file!["../../tests/snapshots/variant_c.rs"],
+        &expect_file!["../../tests/snapshots/variant_c.rs"],
     );
 }
 
@@ -53,7 +53,7 @@ fn soft_threshold_with_let_and_if() {
            },
            init(gain = [1.0, 0.5, -0.25], threshold = 0.1), lambda(gain = 2.0)"#,
         "pub(crate) struct SoftThreshold;",
-        expect_file!["../../tests/snapshots/soft_threshold.rs"],
+        &expect_file!["../../tests/snapshots/soft_threshold.rs"],
     );
 }
 
@@ -64,7 +64,7 @@ fn gated_tanh_with_shared_parts() {
            piece = |x, a, t, b| { let s = tanh(x / t); a * s * exp(-(x * x)) + b / sqrt(1.0 + s * s) },
            init(a = 1.0, t = 1.0, b = [0.0, 1.0])"#,
         "/// Documented.\n#[derive(Debug, Clone)] pub struct Gated { pub(crate) field: u8 }",
-        expect_file!["../../tests/snapshots/gated_tanh.rs"],
+        &expect_file!["../../tests/snapshots/gated_tanh.rs"],
     );
 }
 
@@ -77,14 +77,19 @@ fn every_function() {
                + min(x, a) + relu(x) + x.clamp(-1.0, 1.0)),
            init(a = 1.0)"#,
         "struct Everything;",
-        expect_file!["../../tests/snapshots/every_function.rs"],
+        &expect_file!["../../tests/snapshots/every_function.rs"],
     );
 }
 
 #[test]
 fn the_size_does_not_depend_on_k() {
     let expansion = |k: u32| pretty(&format!(r#"k = {k}, share = "spatial""#), "struct Foo;");
-    assert_eq!(expansion(64), expansion(2).replace("k = 2", "k = 64").replace("Pieces<2, ", "Pieces<64, "));
+    assert_eq!(
+        expansion(64),
+        expansion(2)
+            .replace("k = 2", "k = 64")
+            .replace("Pieces<2, ", "Pieces<64, ")
+    );
 }
 
 #[test]

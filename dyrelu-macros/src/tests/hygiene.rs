@@ -8,7 +8,14 @@ use super::expand;
 const LOCAL: [&str; 5] = ["Self", "E", "T", "Foo", "_"];
 
 /// Names of items of the traits, declared by the expansion.
-const DECLARED: [&str; 6] = ["NAME", "SHARING", "COMBINE", "COEFFICIENTS", "HOMOGENEOUS", "Pieces"];
+const DECLARED: [&str; 6] = [
+    "NAME",
+    "SHARING",
+    "COMBINE",
+    "COEFFICIENTS",
+    "HOMOGENEOUS",
+    "Pieces",
+];
 
 /// Panics at a capitalised name that is neither local, nor declared, nor behind `::`.
 fn check(tokens: TokenStream) {
@@ -19,7 +26,10 @@ fn check(tokens: TokenStream) {
                 let text = name.to_string();
                 let capitalised = text.starts_with(char::is_uppercase);
                 let known = LOCAL.contains(&text.as_str()) || DECLARED.contains(&text.as_str());
-                assert!(!capitalised || known || behind_colons, "`{text}` depends on the user's scope");
+                assert!(
+                    !capitalised || known || behind_colons,
+                    "`{text}` depends on the user's scope"
+                );
                 behind_colons = false;
             }
             TokenTree::Punct(punct) => behind_colons = punct.as_char() == ':',
@@ -38,7 +48,8 @@ fn every_path_is_absolute() {
         piece = |x, a| if x > a { tanh(a * x) } else { max(x, a) }"#;
     for arguments in [r#"k = 2, share = "spatial""#, custom, "k = 0"] {
         let expansion = expand(arguments, "struct Foo;");
-        let roots = [":: dyrelu ::", ":: renamed :: inner ::"].map(|root| expansion.to_string().matches(root).count());
+        let roots = [":: dyrelu ::", ":: renamed :: inner ::"]
+            .map(|root| expansion.to_string().matches(root).count());
         assert!(roots.iter().any(|&uses| uses > 10), "{expansion}");
         check(expansion);
     }

@@ -10,14 +10,18 @@ use proc_macro2::{TokenStream, TokenTree};
 /// The expansion of `#[dynamic_activation(arguments)] item`.
 fn expand(arguments: &str, item: &str) -> TokenStream {
     let parse = |text: &str| text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
-    crate::expand::expand(parse(arguments), parse(item))
+    crate::expand::expand(parse(arguments), &parse(item))
 }
 
 /// The messages of all `compile_error!`s in an expansion.
 fn messages_in(expansion: TokenStream) -> Vec<String> {
     let trees: Vec<TokenTree> = expansion.into_iter().collect();
     let message = |window: &[TokenTree]| match window {
-        [TokenTree::Ident(name), TokenTree::Punct(_), TokenTree::Group(group)] if name == "compile_error" => {
+        [
+            TokenTree::Ident(name),
+            TokenTree::Punct(_),
+            TokenTree::Group(group),
+        ] if name == "compile_error" => {
             let literal: syn::LitStr = syn::parse2(group.stream()).expect("a string");
             Some(literal.value())
         }
