@@ -10,7 +10,7 @@ use crate::{Elementwise, Piece, PieceGrad, Scalar};
 use fearless_simd::{Level, Simd, dispatch};
 
 /// Vectors that are added up before the sums of coefficient gradients move on to `f64`.
-const BLOCK: usize = 256;
+const BLOCK: usize = 64;
 
 /// What an activation reads besides x.
 #[derive(Debug, Clone, Copy)]

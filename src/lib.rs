@@ -1,0 +1,3 @@
+//! dyrelu
+pub use dyrelu_core::*;
+pub use dyrelu_macros::dynamic_activation;

@@ -1,0 +1,242 @@
+//! Saving and loading: what comes back, and how wrong files are refused.
+
+mod common;
+
+use common::{random, randomise};
+use dyrelu::safetensors::tensor::{Dtype, TensorView, serialize};
+use dyrelu::{DynamicActivation, Error, Layer, Scalar, dynamic_activation};
+use std::collections::HashMap;
+
+#[dynamic_activation(k = 2, share = "spatial+channel")]
+struct DyReluA;
+#[dynamic_activation(k = 2, share = "spatial")]
+struct DyReluB;
+#[dynamic_activation(k = 2, share = "none")]
+struct DyReluC;
+
+fn round_trip<A: DynamicActivation, T: Scalar>() {
+    let mut builder = A::layer::<T>(8).hidden(3);
+    if A::NAME == "DyReluC" {
+        builder = builder.temperature(2.5);
+    }
+    let mut layer = builder.build().unwrap();
+    randomise(&mut layer, 1);
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("layer.safetensors");
+    layer.save_safetensors(&path).unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), layer.to_safetensors().unwrap());
+
+    let loaded = Layer::<A, T>::load_safetensors(&path).unwrap();
+    assert_eq!((loaded.channels(), loaded.hidden()), (8, 3));
+    assert!(loaded.temperature().total_cmp(&layer.temperature()).is_eq());
+    let x = random::<T>(&[2, 8, 3, 3], 2);
+    assert!(loaded.forward(&x).unwrap() == layer.forward(&x).unwrap());
+
+    // A second save replaces the first as a whole.
+    layer.parameter_mut("fc1.bias").unwrap().fill(T::from_f64(0.5));
+    layer.save_safetensors(&path).unwrap();
+    let loaded = Layer::<A, T>::load_safetensors(&path).unwrap();
+    assert!(loaded.parameter("fc1.bias") == layer.parameter("fc1.bias"));
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn what_is_saved_comes_back() {
+    round_trip::<DyReluA, f32>();
+    round_trip::<DyReluB, f32>();
+    round_trip::<DyReluC, f32>();
+    round_trip::<DyReluA, f64>();
+    round_trip::<DyReluB, f64>();
+    round_trip::<DyReluC, f64>();
+}
+
+#[test]
+fn files_that_cannot_be_read_or_written_are_errors() {
+    let error = Layer::<DyReluB, f32>::load_safetensors("no/such/file").unwrap_err();
+    assert_eq!(error.to_string(), "cannot read `no/such/file`");
+    let layer = DyReluB::layer::<f32>(8).build().unwrap();
+    let error = layer.save_safetensors("no/such/file").unwrap_err();
+    assert_eq!(error.to_string(), "cannot write `no/such/file`");
+    assert!(std::error::Error::source(&error).is_some());
+}
+
+/// Name, shape and values of the tensors of a checkpoint for 4 channels and one hidden unit.
+fn tensors() -> Vec<(&'static str, Vec<usize>, Vec<f32>)> {
+    vec![
+        ("fc1.weight", vec![1, 4], vec![1.0; 4]),
+        ("fc1.bias", vec![1], vec![2.0]),
+        ("fc2.weight", vec![16, 1], vec![3.0; 16]),
+        ("fc2.bias", vec![16], vec![4.0; 16]),
+    ]
+}
+
+fn file(tensors: &[(&'static str, Vec<usize>, Vec<f32>)], metadata: Option<HashMap<String, String>>) -> Vec<u8> {
+    let bytes: Vec<Vec<u8>> =
+        tensors.iter().map(|(_, _, values)| values.iter().flat_map(|v| v.to_le_bytes()).collect()).collect();
+    let views = tensors.iter().zip(&bytes).map(|((name, shape, _), bytes)| {
+        (*name, TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap())
+    });
+    serialize(views, metadata).unwrap()
+}
+
+/// Both ways to load must refuse, and the layer that was there must be the same as before.
+#[track_caller]
+fn refuse<A: DynamicActivation, T: Scalar>(bytes: &[u8], message: &str) -> Error {
+    let mut layer = A::layer::<T>(4).hidden(1).build().unwrap();
+    let before = layer.to_safetensors().unwrap();
+    if let Ok(tensors) = dyrelu::safetensors::SafeTensors::deserialize(bytes) {
+        assert!(layer.load_tensors(&tensors, "").is_err());
+        assert!(layer.to_safetensors().unwrap() == before, "the layer has changed");
+    }
+    let error = Layer::<A, T>::from_safetensors(bytes).unwrap_err();
+    assert_eq!(error.to_string(), message);
+    error
+}
+
+#[test]
+fn missing_and_unknown_tensors_are_errors() {
+    let mut missing = tensors();
+    missing.remove(1);
+    refuse::<DyReluB, f32>(
+        &file(&missing, None),
+        "the checkpoint has no tensor `fc1.bias`; \
+         expected [\"fc1.weight\", \"fc1.bias\", \"fc2.weight\", \"fc2.bias\"], \
+         found [\"fc1.weight\", \"fc2.bias\", \"fc2.weight\"]",
+    );
+    let mut unknown = tensors();
+    unknown.push(("conv.weight", vec![1], vec![0.0]));
+    refuse::<DyReluB, f32>(
+        &file(&unknown, None),
+        "the checkpoint has an unknown tensor `conv.weight`; \
+         expected [\"fc1.weight\", \"fc1.bias\", \"fc2.weight\", \"fc2.bias\"]",
+    );
+    // A layer with attention is not one without.
+    let c = DyReluC::layer::<f32>(4).hidden(1).build().unwrap().to_safetensors().unwrap();
+    let error = Layer::<DyReluB, f32>::from_safetensors(&c).unwrap_err();
+    assert!(matches!(error, Error::UnknownTensor { name, .. } if name == "attention.bias"));
+    let error = Layer::<DyReluC, f32>::from_safetensors(&file(&tensors(), None)).unwrap_err();
+    assert!(matches!(error, Error::MissingTensor { name, .. } if name == "attention.weight"));
+}
+
+#[test]
+fn wrong_shapes_and_types_are_errors() {
+    let with = |i: usize, shape: Vec<usize>| {
+        let mut tensors = tensors();
+        tensors[i].2 = vec![0.0; shape.iter().product()];
+        tensors[i].1 = shape;
+        file(&tensors, None)
+    };
+    let expected = "expected the tensor";
+    refuse::<DyReluB, f32>(
+        &with(2, vec![8, 1]),
+        &format!("{expected} `fc2.weight` to have shape [16, 1], found [8, 1]"),
+    );
+    refuse::<DyReluB, f32>(&with(3, vec![4, 4]), &format!("{expected} `fc2.bias` to have shape [16], found [4, 4]"));
+    refuse::<DyReluB, f32>(
+        &with(0, vec![4]),
+        &format!("{expected} `fc1.weight` to have shape [hidden units, channels], each at least 1, found [4]"),
+    );
+    refuse::<DyReluB, f32>(
+        &with(0, vec![0, 4]),
+        &format!("{expected} `fc1.weight` to have shape [hidden units, channels], each at least 1, found [0, 4]"),
+    );
+    // The same file is a layer of mode A with another number of outputs: refused as well.
+    refuse::<DyReluA, f32>(
+        &file(&tensors(), None),
+        &format!("{expected} `fc2.weight` to have shape [4, 1], found [16, 1]"),
+    );
+    refuse::<DyReluB, f64>(&file(&tensors(), None), &format!("{expected} `fc1.weight` to hold F64, found F32"));
+}
+
+#[test]
+fn wrong_metadata_is_an_error() {
+    let mut tensors = tensors();
+    tensors.push(("attention.weight", vec![1, 4, 1, 1], vec![0.0; 4]));
+    tensors.push(("attention.bias", vec![1], vec![0.0]));
+    let with = |temperature: &str| {
+        file(&tensors, Some(HashMap::from([("temperature".to_owned(), temperature.to_owned())])))
+    };
+    // Weights of 1×1 convolutions load; without a temperature it is the default.
+    let layer = Layer::<DyReluC, f32>::from_safetensors(&file(&tensors, None)).unwrap();
+    assert!((layer.temperature() - 10.0).abs() < f64::EPSILON);
+    for temperature in ["hot", "-1", "0", "inf", "NaN", ""] {
+        let error = Layer::<DyReluC, f32>::from_safetensors(&with(temperature)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("expected the metadata `temperature` to be a positive number, found `{temperature}`")
+        );
+    }
+}
+
+/// Truncated at every length, and with every byte of the header changed: an error or a valid layer, no panic.
+#[test]
+fn damaged_files_are_errors() {
+    let bytes = file(&tensors(), None);
+    for len in 0..bytes.len() {
+        assert!(
+            matches!(Layer::<DyReluB, f32>::from_safetensors(&bytes[..len]), Err(Error::Safetensors(_))),
+            "{len}"
+        );
+    }
+    let header = 8 + usize::try_from(u64::from_le_bytes(bytes[..8].try_into().unwrap())).unwrap();
+    for i in 0..header {
+        for flip in [0x01, 0x02, 0x10, 0x80, 0xff] {
+            let mut damaged = bytes.clone();
+            damaged[i] ^= flip;
+            let _ = Layer::<DyReluB, f32>::from_safetensors(&damaged);
+        }
+    }
+}
+
+/// Headers that promise more than the file holds.
+#[test]
+fn hostile_files_are_errors() {
+    let hostile = |header: &str| {
+        let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+        bytes.extend(header.as_bytes());
+        Layer::<DyReluB, f32>::from_safetensors(&bytes).unwrap_err()
+    };
+    for header in [
+        "",
+        "{}",
+        "[]",
+        "{",
+        r#"{"fc1.weight":{"dtype":"F32","shape":[18446744073709551615,4],"data_offsets":[0,16]}}"#,
+        r#"{"fc1.weight":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}}"#,
+        r#"{"fc1.weight":{"dtype":"F32","shape":[0,4294967296],"data_offsets":[0,0]}}"#,
+        r#"{"fc1.weight":{"dtype":"F32","shape":[1,4],"data_offsets":[16,0]}}"#,
+        r#"{"fc1.weight":{"dtype":"F99","shape":[1,4],"data_offsets":[0,16]}}"#,
+    ] {
+        let error = hostile(header);
+        assert!(
+            matches!(error, Error::Safetensors(_) | Error::MissingTensor { .. } | Error::TensorShape { .. }),
+            "{header}: {error}"
+        );
+    }
+    let huge = u64::MAX.to_le_bytes();
+    assert!(matches!(Layer::<DyReluB, f32>::from_safetensors(&huge), Err(Error::Safetensors(_))));
+}
+
+/// A checkpoint of a whole network: the layer takes the tensors under its prefix.
+#[test]
+fn a_layer_loads_its_part_of_a_network() {
+    let prefixed = tensors().into_iter().map(|(name, shape, values)| {
+        let name: &'static str = match name {
+            "fc1.weight" => "features.3.act.fc1.weight",
+            "fc1.bias" => "features.3.act.fc1.bias",
+            "fc2.weight" => "features.3.act.fc2.weight",
+            _ => "features.3.act.fc2.bias",
+        };
+        (name, shape, values)
+    });
+    let mut network: Vec<_> = prefixed.collect();
+    network.push(("features.0.conv.weight", vec![2], vec![0.0; 2]));
+    let bytes = file(&network, None);
+    let network = dyrelu::safetensors::SafeTensors::deserialize(&bytes).unwrap();
+
+    let mut layer = DyReluB::layer::<f32>(4).hidden(1).build().unwrap();
+    layer.load_tensors(&network, "features.3.act.").unwrap();
+    assert!(layer.parameter("fc2.bias").unwrap().iter().all(|&v| (v - 4.0).abs() < f32::EPSILON));
+    let error = layer.load_tensors(&network, "features.4.").unwrap_err();
+    assert!(matches!(error, Error::MissingTensor { name, .. } if name == "features.4.fc1.weight"));
+}

@@ -1,0 +1,373 @@
+//! Every kernel against its naive twin, on every instruction set, for lengths around those of a vector.
+
+mod common;
+
+use common::{assert_slices_close, levels, random_vec};
+use dyrelu::kernels::{Level, attention, coefficients, hyper, linear, piecewise, pool, squash};
+use dyrelu::{DynamicActivation, Piece, Scalar, Sharing, dynamic_activation, reference};
+
+const LENGTHS: [usize; 14] = [1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 33, 49, 300, 5000];
+
+/// Random numbers that `f32` holds exactly, so that both number types see the same input.
+fn input(len: usize, seed: u64) -> Vec<f64> {
+    random_vec::<f32>(len, seed).into_iter().map(f64::from).collect()
+}
+
+fn narrow<T: Scalar>(values: &[f64]) -> Vec<T> {
+    values.iter().map(|&v| T::from_f64(v)).collect()
+}
+
+fn widen<T: Scalar>(values: &[T]) -> Vec<f64> {
+    values.iter().map(|v| v.to_f64()).collect()
+}
+
+/// Compares what a kernel wrote with what its twin returned.
+#[track_caller]
+fn check<T: Scalar>(what: &str, level: Level, found: &[T], expected: &[f64], tolerance: f64) {
+    assert_slices_close(&format!("{what} ({level:?})"), &widen(found), expected, tolerance);
+}
+
+/// Runs a check for both number types with their tolerances, on every instruction set.
+macro_rules! for_all {
+    ($check:ident) => {
+        for level in levels() {
+            $check::<f32>(level, 2e-6);
+            $check::<f64>(level, 1e-14);
+        }
+    };
+}
+
+#[test]
+fn pool_is_its_twin() {
+    fn run<T: Scalar>(level: Level, tolerance: f64) {
+        for len in LENGTHS {
+            let x = input(3 * len, 1);
+            let mut pooled = narrow::<T>(&[9.0; 3]);
+            pool::forward(level, len, &narrow(&x), &mut pooled);
+            check("pooled", level, &pooled, &reference::pool::forward(3, len, &x), tolerance);
+
+            let before = input(3 * len, 2);
+            let grad_pooled = input(3, 3);
+            let mut grad_x = narrow::<T>(&before);
+            pool::backward(level, len, &narrow(&grad_pooled), &mut grad_x);
+            let mut expected = reference::pool::backward(len, &grad_pooled);
+            expected.iter_mut().zip(before).for_each(|(grad, before)| *grad += before);
+            check("gradient of x", level, &grad_x, &expected, tolerance);
+        }
+    }
+    for_all!(run);
+}
+
+/// A sum in single precision must not lose what a long sum of equal numbers loses.
+#[test]
+fn the_mean_of_a_million_equal_numbers_is_exact_to_a_millionth() {
+    for level in levels() {
+        let mut pooled = [0.0];
+        pool::forward(level, 1_000_000, &vec![0.1_f32; 1_000_000], &mut pooled);
+        assert!((pooled[0] - 0.1_f32).abs() <= 1e-7, "{pooled:?}");
+        pool::forward(level, 999_999, &vec![1.0e8_f32 / 3.0; 999_999], &mut pooled);
+        assert!((pooled[0] * 3.0e-8 - 1.0).abs() <= 1e-6, "{pooled:?}");
+    }
+}
+
+#[test]
+fn linear_is_its_twin() {
+    fn run<T: Scalar>(level: Level, tolerance: f64) {
+        for (samples, inputs, outputs) in [(0, 3, 2), (1, 1, 1), (3, 5, 7), (2, 64, 16), (2, 17, 129), (5, 33, 4)] {
+            let (x, weight) = (input(samples * inputs, 1), input(outputs * inputs, 2));
+            let (bias, grad_y) = (input(outputs, 3), input(samples * outputs, 4));
+            let (x_t, weight_t) = (narrow::<T>(&x), narrow::<T>(&weight));
+
+            let mut y = narrow::<T>(&vec![9.0; samples * outputs]);
+            linear::forward(level, inputs, &x_t, &weight_t, &narrow(&bias), &mut y);
+            check("y", level, &y, &reference::linear::forward(inputs, &x, &weight, &bias), tolerance);
+
+            let mut grads = [x.len(), weight.len(), outputs].map(|len| narrow::<T>(&vec![9.0; len]));
+            let [grad_x, grad_weight, grad_bias] = &mut grads;
+            linear::backward(
+                level,
+                linear::Operands { inputs, x: &x_t, weight: &weight_t },
+                &narrow(&grad_y),
+                linear::Gradients { x: grad_x, weight: grad_weight, bias: grad_bias },
+            );
+            let expected = reference::linear::backward(inputs, &x, &weight, &grad_y);
+            for (i, (grad, expected)) in grads.iter().zip(&expected).enumerate() {
+                check(["x", "weight", "bias"][i], level, grad, expected, tolerance);
+            }
+        }
+    }
+    for_all!(run);
+}
+
+#[test]
+fn squash_is_its_twin() {
+    fn run<T: Scalar>(level: Level, tolerance: f64) {
+        for len in LENGTHS {
+            let (raw, grad) = (input(len, 1), input(len, 2));
+            let mut residuals = narrow::<T>(&raw);
+            squash::forward(level, &mut residuals);
+            check("residuals", level, &residuals, &reference::squash::forward(&raw), tolerance);
+            let mut grad_raw = narrow::<T>(&grad);
+            squash::backward(&residuals, &mut grad_raw);
+            check("gradient", level, &grad_raw, &reference::squash::backward(&raw, &grad), tolerance);
+        }
+    }
+    for_all!(run);
+}
+
+/// 2σ(r) − 1 near zero, where the formula as it stands loses all digits, and far out.
+#[test]
+fn squash_keeps_its_digits_near_zero() {
+    for level in levels() {
+        let mut values = [1e-6_f32, -1e-20, 0.0, 200.0, -200.0, f32::INFINITY, f32::NAN];
+        squash::forward(level, &mut values);
+        let [small, tiny, zero, one, minus_one, at_infinity, nan] = values;
+        assert!((small / 5e-7 - 1.0).abs() < 1e-6 && (tiny / -5e-21 - 1.0).abs() < 1e-6, "{values:?}");
+        assert_eq!([zero, one, minus_one, at_infinity], [0.0, 1.0, -1.0, 1.0]);
+        assert!(nan.is_nan());
+    }
+}
+
+#[test]
+fn hyper_is_its_twin() {
+    fn run<T: Scalar>(level: Level, tolerance: f64) {
+        for (samples, inputs, hidden, outputs) in [(1, 1, 1, 1), (3, 8, 2, 32), (2, 33, 5, 70)] {
+            let arrays = [hidden * inputs, hidden, outputs * hidden, outputs].map(|len| input(len, len as u64));
+            let [fc1_weight, fc1_bias, fc2_weight, fc2_bias] = &arrays;
+            let weights = hyper::Weights { fc1_weight, fc1_bias, fc2_weight, fc2_bias };
+            let arrays = arrays.each_ref().map(|values| narrow::<T>(values));
+            let [fc1_weight, fc1_bias, fc2_weight, fc2_bias] = &arrays;
+            let weights_t = hyper::Weights { fc1_weight, fc1_bias, fc2_weight, fc2_bias };
+            let (pooled, grad) = (input(samples * inputs, 5), input(samples * outputs, 6));
+            let pooled_t = narrow::<T>(&pooled);
+
+            let mut hidden_t = narrow::<T>(&vec![9.0; samples * hidden]);
+            let mut residuals = narrow::<T>(&vec![9.0; samples * outputs]);
+            hyper::forward(level, weights_t, &pooled_t, &mut hidden_t, &mut residuals);
+            let expected = reference::hyper::forward(inputs, weights, &pooled);
+            check("hidden", level, &hidden_t, &expected[0], tolerance);
+            check("residuals", level, &residuals, &expected[1], 4.0 * tolerance);
+
+            let lengths = [pooled.len(), fc1_weight.len(), hidden, fc2_weight.len(), outputs];
+            let mut grads = lengths.map(|len| narrow::<T>(&vec![9.0; len]));
+            let [grad_pooled, fc1_weight, fc1_bias, fc2_weight, fc2_bias] = &mut grads;
+            hyper::backward(
+                level,
+                weights_t,
+                hyper::Activations { pooled: &pooled_t, hidden: &hidden_t, residuals: &residuals },
+                &mut narrow::<T>(&grad),
+                hyper::Gradients {
+                    pooled: grad_pooled,
+                    hidden: &mut narrow::<T>(&vec![9.0; samples * hidden]),
+                    fc1_weight,
+                    fc1_bias,
+                    fc2_weight,
+                    fc2_bias,
+                },
+            );
+            let expected = reference::hyper::backward(inputs, weights, &pooled, &grad);
+            for (i, (grad, expected)) in grads.iter().zip(&expected).enumerate() {
+                check(&format!("gradient {i}"), level, grad, expected, 10.0 * tolerance);
+            }
+        }
+    }
+    for_all!(run);
+}
+
+#[test]
+fn coefficients_are_their_twin() {
+    let (init, lambda) = (input(6, 1), input(6, 2));
+    let (residuals, grad) = (input(30, 3), input(30, 4));
+    let mut found = vec![0.0; 30];
+    coefficients::forward(&init, &lambda, &residuals, &mut found);
+    assert_slices_close("values", &found, &reference::coefficients::forward(&init, &lambda, &residuals), 1e-15);
+    let mut found = grad.clone();
+    coefficients::backward(&lambda, &mut found);
+    assert_slices_close("gradients", &found, &reference::coefficients::backward(&lambda, &grad), 1e-15);
+}
+
+#[test]
+fn attention_is_its_twin() {
+    fn run<T: Scalar>(level: Level, tolerance: f64) {
+        for positions in LENGTHS {
+            // The second temperature is so low that some positions are cut off at 1.
+            for (channels, temperature) in [(1, 10.0), (6, 0.5)] {
+                let (x, weight) = (input(2 * channels * positions, 1), input(channels, 2));
+                let (x_t, weight_t) = (narrow::<T>(&x), narrow::<T>(&weight));
+                let operands = attention::Operands { positions, temperature, weight: &weight };
+                let operands_t = attention::Operands { positions, temperature, weight: &weight_t };
+
+                let mut found = [0, 1].map(|_| narrow::<T>(&vec![9.0; 2 * positions]));
+                let [softmax, pi] = &mut found;
+                attention::forward(level, operands_t, T::from_f64(0.25), &x_t, softmax, pi);
+                let expected = reference::attention::forward(operands, 0.25, &x);
+                check("softmax", level, softmax, &expected[0], 10.0 * tolerance);
+                check("attention", level, pi, &expected[1], 10.0 * tolerance);
+
+                let (before, grad) = (input(x.len(), 3), input(2 * positions, 4));
+                let mut grad_x = narrow::<T>(&before);
+                let mut grad_weight = narrow::<T>(&vec![9.0; channels]);
+                let mut grad_pi = narrow::<T>(&grad);
+                attention::backward(level, operands_t, &x_t, softmax, &mut grad_pi, &mut grad_x, &mut grad_weight);
+                let [mut expected_x, expected_weight] =
+                    reference::attention::backward(operands, &x, &expected[0], &grad);
+                expected_x.iter_mut().zip(before).for_each(|(grad, before)| *grad += before);
+                check("gradient of x", level, &grad_x, &expected_x, 20.0 * tolerance);
+                let scale = 1.0 + expected_weight.iter().fold(0.0, |scale: f64, v| scale.max(v.abs()));
+                for (found, expected) in widen(&grad_weight).iter().zip(&expected_weight) {
+                    assert!((found - expected).abs() < 100.0 * tolerance * scale, "{found} {expected}");
+                }
+            }
+        }
+    }
+    for_all!(run);
+}
+
+/// A piece whose gradients are all different, and that is not homogeneous.
+macro_rules! activations {
+    ($($name:ident: $k:tt $share:tt $combine:tt;)*) => {$(
+        #[dynamic_activation(
+            k = $k, share = $share, combine = $combine, init(a = 0.0, b = 0.0, c = 0.0),
+            piece = |x, a, b, c| a * x * x + b * b * x + tanh(c)
+        )]
+        struct $name;
+    )*};
+}
+
+activations! {
+    MaxA: 3 "spatial+channel" "max"; MaxB: 3 "spatial" "max"; MaxC: 3 "none" "max";
+    MinB: 2 "spatial" "min"; MinC: 2 "none" "min"; SumB: 4 "spatial" "sum"; SumC: 4 "none" "sum";
+}
+
+#[dynamic_activation(k = 2, share = "none")]
+struct Affine;
+
+#[test]
+fn piecewise_is_its_twin() {
+    fn run<T: Scalar>(level: Level, tolerance: f64) {
+        piecewise_case::<MaxA, T, 3, 3>(level, tolerance);
+        piecewise_case::<MaxB, T, 3, 3>(level, tolerance);
+        piecewise_case::<MaxC, T, 3, 3>(level, tolerance);
+        piecewise_case::<MinB, T, 2, 3>(level, tolerance);
+        piecewise_case::<MinC, T, 2, 3>(level, tolerance);
+        piecewise_case::<SumB, T, 4, 3>(level, tolerance);
+        piecewise_case::<SumC, T, 4, 3>(level, tolerance);
+        piecewise_case::<Affine, T, 2, 2>(level, tolerance);
+    }
+    for_all!(run);
+}
+
+fn piecewise_case<A: DynamicActivation + Piece<P>, T: Scalar, const K: usize, const P: usize>(
+    level: Level,
+    tolerance: f64,
+) {
+    let (samples, channels) = (2, 3);
+    for len in LENGTHS {
+        let x = input(samples * channels * len, 1);
+        let grad_y = input(x.len(), 2);
+        let coefficients = input(samples * channels * K * P, 3);
+        let attention: Vec<f64> = match A::SHARING {
+            Sharing::Unshared => input(samples * len, 4).iter().map(|v| v.abs()).collect(),
+            _ => Vec::new(),
+        };
+        let operands = piecewise::Operands { len, coefficients: &coefficients, attention: &attention };
+        let (coefficients_t, attention_t) = (narrow::<T>(&coefficients), narrow::<T>(&attention));
+        let operands_t = piecewise::Operands { len, coefficients: &coefficients_t, attention: &attention_t };
+        let x_t = narrow::<T>(&x);
+
+        let mut y = narrow::<T>(&vec![9.0; x.len()]);
+        piecewise::forward::<A, T, K, P>(level, operands_t, &x_t, &mut y);
+        check("y", level, &y, &reference::piecewise::forward::<A, K, P>(operands, &x), tolerance);
+        let mut inplace = x_t.clone();
+        piecewise::forward_inplace::<A, T, K, P>(level, operands_t, &mut inplace);
+        assert!(inplace == y, "in place ({level:?})");
+
+        let mut grads = [x.len(), coefficients.len(), attention.len()].map(|len| narrow::<T>(&vec![9.0; len]));
+        let [grad_x, grad_coefficients, grad_attention] = &mut grads;
+        piecewise::backward::<A, T, K, P>(
+            level,
+            operands_t,
+            &x_t,
+            &narrow(&grad_y),
+            piecewise::Gradients { x: grad_x, coefficients: grad_coefficients, attention: grad_attention },
+        );
+        let expected = reference::piecewise::backward::<A, K, P>(operands, &x, &grad_y);
+        for (i, (grad, expected)) in grads.iter().zip(&expected).enumerate() {
+            check(["x", "coefficients", "attention"][i], level, grad, expected, 5.0 * tolerance);
+        }
+    }
+}
+
+/// Long rows of one sign: the sums of coefficient gradients keep their accuracy.
+#[test]
+fn long_sums_of_coefficient_gradients_are_accurate_in_single_precision() {
+    for level in levels() {
+        let len = 1_000_003;
+        let (x, grad_y) = (vec![0.7_f32; len], vec![0.1_f32; len]);
+        let mut grad_x = vec![0.0; len];
+        let mut grad_coefficients = [0.0; 4];
+        piecewise::backward::<AffineB, f32, 2, 2>(
+            level,
+            piecewise::Operands { len, coefficients: &[1.0, 0.0, 0.0, 0.0], attention: &[] },
+            &x,
+            &grad_y,
+            piecewise::Gradients { x: &mut grad_x, coefficients: &mut grad_coefficients, attention: &mut [] },
+        );
+        let [a0, a1, b0, b1] = grad_coefficients.map(f64::from);
+        let sum = f64::from(0.1_f32) * 1_000_003.0;
+        assert!((a0 / (sum * f64::from(0.7_f32)) - 1.0).abs() < 1e-6, "{a0}");
+        assert!((b0 / sum - 1.0).abs() < 1e-6, "{b0}");
+        assert_eq!([a1, b1], [0.0, 0.0]);
+    }
+}
+
+#[dynamic_activation(k = 2, share = "spatial")]
+struct AffineB;
+
+/// A short row is padded to a vector: the padding must not bring numbers into the sums that x does not have.
+#[test]
+fn padding_of_short_rows_has_no_effect() {
+    #[dynamic_activation(k = 1, share = "spatial", piece = |x, a| a * ln(x), init(a = 1.0))]
+    struct Logarithm;
+
+    for level in levels() {
+        let (x, grad_y) = ([1.0_f32, 2.0, 4.0], [1.0_f32, 1.0, 1.0]);
+        let (mut grad_x, mut grad_a) = ([0.0; 3], [0.0]);
+        piecewise::backward::<Logarithm, f32, 1, 1>(
+            level,
+            piecewise::Operands { len: 3, coefficients: &[1.0], attention: &[] },
+            &x,
+            &grad_y,
+            piecewise::Gradients { x: &mut grad_x, coefficients: &mut grad_a, attention: &mut [] },
+        );
+        assert_eq!(grad_x, [1.0, 0.5, 0.25]);
+        assert!((grad_a[0] - 8.0_f32.ln()).abs() < 1e-6, "{grad_a:?}");
+    }
+}
+
+#[test]
+fn the_first_of_equal_pieces_gets_the_gradient() {
+    let levels = levels();
+    for level in levels {
+        for len in [1, 5, 40] {
+            let (x, grad_y) = (vec![0.0_f64; len], vec![1.0; len]);
+            let mut grad_x = vec![9.0; len];
+            let mut grad_coefficients = [9.0; 4];
+            piecewise::backward::<AffineB, f64, 2, 2>(
+                level,
+                piecewise::Operands { len, coefficients: &[1.0, 0.0, 0.0, 0.0], attention: &[] },
+                &x,
+                &grad_y,
+                piecewise::Gradients {
+                    x: &mut grad_x,
+                    coefficients: &mut grad_coefficients,
+                    attention: &mut [],
+                },
+            );
+            assert!(grad_x.iter().all(|&grad| grad == 1.0), "{grad_x:?}");
+            #[expect(clippy::cast_precision_loss, reason = "a small number")]
+            let count = len as f64;
+            assert_eq!(grad_coefficients, [0.0, 0.0, count, 0.0]);
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! What must hold for every layer, on random inputs.
+
+mod common;
+
+use common::{assert_close, random, randomise};
+use dyrelu::{Cache, DynamicActivation, Layer, dynamic_activation};
+use ndarray::{Array3, ArrayD, Axis, Ix3, concatenate, s};
+use proptest::prelude::*;
+
+#[dynamic_activation(k = 3, share = "spatial+channel")]
+struct DyReluA;
+#[dynamic_activation(k = 3, share = "spatial")]
+struct DyReluB;
+#[dynamic_activation(k = 3, share = "none")]
+struct DyReluC;
+#[dynamic_activation(k = 1, share = "spatial")]
+struct AffineB;
+
+/// Not homogeneous in its coefficients: mode C cannot multiply the output instead.
+macro_rules! curved {
+    ($name:ident $share:tt) => {
+        #[dynamic_activation(
+            k = 2, share = $share, init(a = [1.0, 0.0], b = 0.5), piece = |x, a, b| a * x + b * b * tanh(x)
+        )]
+        struct $name;
+    };
+}
+curved!(CurvedB "spatial");
+curved!(CurvedC "none");
+
+fn shapes() -> impl Strategy<Value = (usize, usize, usize, u64)> {
+    (1_usize..4, 1_usize..9, prop_oneof![1_usize..20, 30_usize..70], any::<u64>())
+}
+
+fn layer<A: DynamicActivation>(channels: usize, seed: u64) -> Layer<A, f64> {
+    let mut layer = A::layer::<f64>(channels).build().unwrap();
+    randomise(&mut layer, seed);
+    layer
+}
+
+fn input(n: usize, c: usize, s: usize, seed: u64) -> Array3<f64> {
+    random(&[n, c, s], seed).into_dimensionality().unwrap()
+}
+
+/// The parameters of one layer into another that has at least those.
+fn copy<A: DynamicActivation, B: DynamicActivation>(from: &Layer<A, f64>, to: &mut Layer<B, f64>) {
+    for (name, value) in from.parameters() {
+        to.parameter_mut(name).unwrap().assign(&value);
+    }
+}
+
+fn forward<A: DynamicActivation>(layer: &Layer<A, f64>, x: &Array3<f64>) -> (Array3<f64>, Cache<f64>) {
+    layer.forward_train(x).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn c_is_pi_times_b((n, c, s, seed) in shapes()) {
+        let b = layer::<DyReluB>(c, seed);
+        let mut unshared = layer::<DyReluC>(c, seed ^ 1);
+        copy(&b, &mut unshared);
+        let x = input(n, c, s, seed);
+        let (y, cache) = forward(&unshared, &x);
+        let pi = cache.attention().unwrap().to_owned().insert_axis(Axis(1));
+        assert_close("C", &y, &(forward(&b, &x).0 * &pi), 1e-14);
+        prop_assert!(pi.iter().all(|&pi| (0.0..=1.0).contains(&pi)));
+        prop_assert!(pi.mean().unwrap() < 1.0 / 3.0 + 1e-12);
+    }
+
+    /// Where the piece is not homogeneous, C scales every coefficient: element by element it is B's formula.
+    #[test]
+    fn c_scales_the_coefficients_of_any_piece((n, c, s, seed) in shapes()) {
+        let unshared = layer::<CurvedC>(c, seed);
+        let x = input(n, c, s, seed);
+        let (y, cache) = forward(&unshared, &x);
+        let (pi, coefficients) = (cache.attention().unwrap(), cache.coefficients());
+        let expected = Array3::from_shape_fn((n, c, s), |(n, c, s)| {
+            let coefficient = |p, k| pi[[n, s]] * coefficients[[n, c, p, k]];
+            let piece = |k| coefficient(0, k) * x[[n, c, s]] + coefficient(1, k).powi(2) * x[[n, c, s]].tanh();
+            f64::max(piece(0), piece(1))
+        });
+        assert_close("C", &y, &expected, 1e-13);
+    }
+
+    #[test]
+    fn a_is_b_with_the_same_rows_for_every_channel((n, c, s, seed) in shapes()) {
+        let a = layer::<DyReluA>(c, seed);
+        let mut b = layer::<DyReluB>(c, seed);
+        for (name, value) in a.parameters() {
+            let rows = if name.starts_with("fc2") { c } else { 1 };
+            let tiled = concatenate(Axis(0), &vec![value.view(); rows]).unwrap();
+            b.parameter_mut(name).unwrap().assign(&tiled);
+        }
+        let x = input(n, c, s, seed);
+        assert_close("A", &forward(&a, &x).0, &forward(&b, &x).0, 1e-14);
+    }
+
+    #[test]
+    fn one_piece_is_affine((n, c, s, seed) in shapes()) {
+        let layer = layer::<AffineB>(c, seed);
+        let x = input(n, c, s, seed);
+        let (y, cache) = forward(&layer, &x);
+        let coefficient = |p| cache.coefficients().slice_move(s![.., .., p, ..]);
+        assert_close("y", &y, &(&x * &coefficient(0) + coefficient(1)), 1e-14);
+    }
+
+    /// The maximum is at least every piece and equals one of them.
+    #[test]
+    fn the_output_is_the_largest_piece((n, c, s, seed) in shapes()) {
+        let layer = layer::<DyReluB>(c, seed);
+        let x = input(n, c, s, seed);
+        let (y, cache) = forward(&layer, &x);
+        for ((n, c, s), &y) in y.indexed_iter() {
+            let set = cache.coefficients();
+            let pieces = [0, 1, 2].map(|k| set[[n, c, 0, k]] * x[[n, c, s]] + set[[n, c, 1, k]]);
+            let largest = pieces.into_iter().fold(f64::NEG_INFINITY, f64::max);
+            prop_assert!((y - largest).abs() < 1e-13, "{y} of {pieces:?}");
+        }
+    }
+
+    #[test]
+    fn any_split_of_the_batch_gives_the_same_bits((n, c, s, seed) in shapes(), split in 0_usize..4) {
+        let x = input(n, c, s, seed);
+        let split = split.min(n);
+        fn run<A: DynamicActivation>(x: &Array3<f64>, split: usize, seed: u64) {
+            let layer = layer::<A>(x.shape()[1], seed);
+            let (first, second) = x.view().split_at(Axis(0), split);
+            let parts = [layer.forward(&first).unwrap(), layer.forward(&second).unwrap()];
+            let joined = concatenate(Axis(0), &[parts[0].view(), parts[1].view()]).unwrap();
+            assert_eq!(joined, layer.forward(x).unwrap());
+        }
+        run::<DyReluA>(&x, split, seed);
+        run::<DyReluB>(&x, split, seed);
+        run::<DyReluC>(&x, split, seed);
+    }
+
+    #[test]
+    fn strides_change_nothing((n, c, s, seed) in shapes()) {
+        let x = input(n, c, s, seed);
+        fn run<A: DynamicActivation>(x: &Array3<f64>, seed: u64) {
+            let layer = layer::<A>(x.shape()[1], seed);
+            let strided = x.view().permuted_axes([2, 1, 0]).as_standard_layout().into_owned();
+            let strided = strided.permuted_axes([2, 1, 0]);
+            let (y, cache) = forward(&layer, x);
+            assert_eq!(layer.forward(&strided).unwrap(), y);
+            let grads = layer.backward(x, &cache, &y).unwrap();
+            let of_strided = layer.backward(&strided, &cache, &y).unwrap();
+            assert_eq!(of_strided.x, grads.x);
+        }
+        run::<DyReluA>(&x, seed);
+        run::<DyReluB>(&x, seed);
+        run::<CurvedB>(&x, seed);
+        run::<DyReluC>(&x, seed);
+    }
+
+    #[test]
+    fn the_order_of_pieces_does_not_matter((n, c, s, seed) in shapes()) {
+        let layer = layer::<DyReluB>(c, seed);
+        let mut rotated = layer.clone();
+        // init is (1, 0, 0) for a, so only pieces 1 and 2 may swap.
+        for (name, mut parameter) in rotated.parameters_mut() {
+            if name.starts_with("fc2") {
+                let original = layer.parameter(name).unwrap();
+                for row in 0..original.len_of(Axis(0)) {
+                    let source = match row % 3 { 0 => row, 1 => row + 1, _ => row - 1 };
+                    parameter.index_axis_mut(Axis(0), row).assign(&original.index_axis(Axis(0), source));
+                }
+            }
+        }
+        let x = input(n, c, s, seed);
+        assert_eq!(forward(&layer, &x).0, forward(&rotated, &x).0);
+    }
+
+    /// A NaN or an infinity makes its own sample NaN wherever the rule says so, and no other sample.
+    #[test]
+    fn special_numbers_stay_in_their_sample(
+        (n, c, s, seed) in shapes(),
+        special in prop_oneof![Just(f64::NAN), Just(f64::INFINITY), Just(f64::NEG_INFINITY)],
+    ) {
+        fn run<A: DynamicActivation>(x: &Array3<f64>, special: f64, seed: u64) {
+            let layer = layer::<A>(x.shape()[1], seed);
+            let mut spoiled = x.clone();
+            let [n, c, s] = [x.shape()[0] - 1, x.shape()[1] / 2, x.shape()[2] / 2];
+            spoiled[[n, c, s]] = special;
+            let (clean, found) = (layer.forward(x).unwrap(), layer.forward(&spoiled).unwrap());
+            assert_eq!(found.slice(s![..n, .., ..]), clean.slice(s![..n, .., ..]));
+            if special.is_nan() {
+                assert!(found.index_axis(Axis(0), n).iter().all(|v| v.is_nan()), "{found}");
+            }
+        }
+        let x = input(n, c, s, seed);
+        run::<DyReluA>(&x, special, seed);
+        run::<DyReluB>(&x, special, seed);
+        run::<DyReluC>(&x, special, seed);
+    }
+}
+
+/// The documented rule for ±∞: the hyper function saturates, and a slope of exactly zero makes NaN.
+#[test]
+fn an_infinite_input_has_infinite_or_undefined_output() {
+    let mut layer = DyReluB::layer::<f64>(1).build().unwrap();
+    for (_, mut parameter) in layer.parameters_mut() {
+        parameter.fill(0.0);
+    }
+    // Zero weights times an infinite mean are NaN, and so is everything after it.
+    let x = ArrayD::from_elem(vec![1, 1, 2], f64::INFINITY).into_dimensionality::<Ix3>().unwrap();
+    assert!(layer.forward(&x).unwrap().iter().all(|v| v.is_nan()));
+
+    // With weights, the residuals are ±1: slopes 1 + 1, 0 + 1, 0 − 1.
+    layer.parameter_mut("fc1.weight").unwrap().fill(1.0);
+    let mut fc2 = layer.parameter_mut("fc2.weight").unwrap();
+    for (row, value) in [1.0, 1.0, -1.0, 1.0, 1.0, 1.0].into_iter().enumerate() {
+        fc2[[row, 0]] = value;
+    }
+    assert_eq!(layer.forward(&x).unwrap(), x);
+}
