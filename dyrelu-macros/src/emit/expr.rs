@@ -276,10 +276,12 @@ impl Writer<'_> {
         let Some(name) = plan.names.get(&id) else {
             return self.node(id).at_least(least);
         };
-        if self.is_last_use(id) {
-            name.to_token_stream()
-        } else {
-            quote_spanned!(Span::mixed_site()=> #name.clone())
+        let site = Span::mixed_site();
+        match plan.expressions.as_expr(id) {
+            _ if self.is_last_use(id) => name.to_token_stream(),
+            Some(_) => quote_spanned!(site=> #name.clone()),
+            // A mask is of an associated type, whose methods must be in scope. The user's scope may lack `Clone`.
+            None => quote_spanned!(site=> ::core::clone::Clone::clone(&#name)),
         }
     }
 

@@ -59,8 +59,9 @@ const _: () = {
                     x
                         .lift(3.0)
                         .mul_add(x.clone().powi(2), t13 + t8 + t9 - t10.clone() * t10),
-                ) + E::select(t14.clone(), zero.clone(), one.clone())
-                + E::select(t15.clone(), zero.clone(), one.clone())
+                )
+                + E::select(::core::clone::Clone::clone(&t14), zero.clone(), one.clone())
+                + E::select(::core::clone::Clone::clone(&t15), zero.clone(), one.clone())
                 + E::select(x.gt(&zero), one.clone(), zero.clone())
                 + E::select(
                     one.lt(&t12),

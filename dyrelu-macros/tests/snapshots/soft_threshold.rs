@@ -22,9 +22,13 @@ const _: () = {
             let t2 = x.sign();
             let t3 = gain * t2.clone();
             ::dyrelu::PieceGrad {
-                x: E::select(t1.clone(), t3.clone() * t2.clone(), zero.clone()),
+                x: E::select(
+                    ::core::clone::Clone::clone(&t1),
+                    t3.clone() * t2.clone(),
+                    zero.clone(),
+                ),
                 coefficients: [
-                    E::select(t1.clone(), t2 * size, zero.clone()),
+                    E::select(::core::clone::Clone::clone(&t1), t2 * size, zero.clone()),
                     E::select(t1, -t3, zero),
                 ],
             }
