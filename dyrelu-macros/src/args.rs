@@ -3,7 +3,7 @@
 //! This stage checks each argument by itself; [`crate::validate`] checks them against each other. Arguments are
 //! separated before they are parsed, so that a mistake in one hides none in the others.
 
-use proc_macro2::{Delimiter, Group, Ident, Punct, Spacing, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::Parser;
@@ -69,13 +69,31 @@ impl<T> Slot<T> {
     }
 }
 
+/// A slot, whatever its type.
+trait Written {
+    fn is_written(&self) -> bool;
+    /// Marks the argument as wrong.
+    fn spoil(&mut self);
+}
+
+impl<T> Written for Slot<T> {
+    fn is_written(&self) -> bool {
+        !matches!(self, Self::Missing)
+    }
+
+    fn spoil(&mut self) {
+        *self = Self::Invalid;
+    }
+}
+
 /// The argument `init` or `lambda`: `name = values` for some coefficients.
 pub(crate) type CoefficientList = Vec<CoefficientEntry>;
 
 /// One entry of a [`CoefficientList`].
 pub(crate) struct CoefficientEntry {
     pub(crate) name: Ident,
-    pub(crate) values: Slot<Values>,
+    /// `None` if they are wrong, which has been reported.
+    pub(crate) values: Option<Values>,
 }
 
 /// One value for all pieces, or a list with one for each.
@@ -159,8 +177,8 @@ fn split(tokens: TokenStream, diagnostics: &Diagnostics) -> Vec<Vec<TokenTree>> 
 /// Whether `trees` begin like an argument: `name =` or `name (`.
 fn starts_argument(trees: &[TokenTree]) -> bool {
     match trees {
-        [TokenTree::Ident(_), TokenTree::Punct(punct), ..] => is_assignment(punct),
         [TokenTree::Ident(_), TokenTree::Group(group), ..] => group.delimiter() == Delimiter::Parenthesis,
+        [TokenTree::Ident(_), rest @ ..] => after_equals(rest).is_some(),
         _ => false,
     }
 }
@@ -168,14 +186,20 @@ fn starts_argument(trees: &[TokenTree]) -> bool {
 /// Whether a new argument begins in the middle of another one, as in `k = 2 share = "none"`.
 fn lacks_comma(argument: &[TokenTree], rest: &[TokenTree]) -> bool {
     let complete = argument.len() > 1 && !matches!(argument.last(), Some(TokenTree::Punct(_)));
-    let known =
-        matches!(rest.first(), Some(TokenTree::Ident(name)) if argument_names().any(|other| name == other));
-    complete && known && matches!(rest.get(1), Some(TokenTree::Punct(punct)) if is_assignment(punct))
+    match rest {
+        [TokenTree::Ident(name), rest @ ..] if complete && argument_names().any(|other| name == other) => {
+            after_equals(rest).is_some()
+        }
+        _ => false,
+    }
 }
 
-/// Whether the punctuation is a single `=`.
-fn is_assignment(punct: &Punct) -> bool {
-    punct.as_char() == '=' && punct.spacing() == Spacing::Alone
+/// The tokens after a single `=`; `None` if `trees` begin otherwise, also with `==` or `=>`.
+fn after_equals(trees: &[TokenTree]) -> Option<&[TokenTree]> {
+    let is = |tree: &TokenTree, symbol| matches!(tree, TokenTree::Punct(punct) if punct.as_char() == symbol);
+    let [equals, rest @ ..] = trees else { return None };
+    let longer = rest.first().is_some_and(|next| is(next, '=') || is(next, '>'));
+    (is(equals, '=') && !longer).then_some(rest)
 }
 
 // ----------------------------------------------------------------------------------------- Single arguments
@@ -201,7 +225,7 @@ impl Args {
             self.reject_unknown(name, &key, diagnostics);
             return;
         };
-        if self.mentions(&key) {
+        if self.slot(&key).is_written() {
             diagnostics.error(name.span(), format!("duplicate argument `{key}`"));
             return;
         }
@@ -224,15 +248,16 @@ impl Args {
         }
     }
 
-    fn mentions(&self, key: &str) -> bool {
+    /// The slot of an argument in [`EXAMPLES`].
+    fn slot(&mut self, key: &str) -> &mut dyn Written {
         match key {
-            "k" => !matches!(self.k, Slot::Missing),
-            "share" => !matches!(self.share, Slot::Missing),
-            "piece" => !matches!(self.piece, Slot::Missing),
-            "combine" => !matches!(self.combine, Slot::Missing),
-            "init" => !matches!(self.init, Slot::Missing),
-            "lambda" => !matches!(self.lambda, Slot::Missing),
-            _ => !matches!(self.runtime, Slot::Missing),
+            "k" => &mut self.k,
+            "share" => &mut self.share,
+            "piece" => &mut self.piece,
+            "combine" => &mut self.combine,
+            "init" => &mut self.init,
+            "lambda" => &mut self.lambda,
+            _ => &mut self.runtime,
         }
     }
 
@@ -251,12 +276,12 @@ impl Args {
             None => format!("expected one of {}", list_of(argument_names())),
         };
         diagnostics.error(name.span(), format!("unknown argument `{key}`; {advice}"));
-        match suggestion {
-            Some("k") if !self.mentions("k") => self.k = Slot::Invalid,
-            Some("share") if !self.mentions("share") => self.share = Slot::Invalid,
-            Some("piece") if !self.mentions("piece") => self.piece = Slot::Invalid,
-            Some("init") if !self.mentions("init") => self.init = Slot::Invalid,
-            _ => {}
+        let meant = suggestion.filter(|word| text_for(&EXAMPLES, word).is_some());
+        if let Some(slot) = meant
+            .map(|word| self.slot(word))
+            .filter(|slot| !slot.is_written())
+        {
+            slot.spoil();
         }
     }
 }
@@ -268,17 +293,16 @@ fn value<'a>(
     example: &'static str,
     diagnostics: &'a Diagnostics,
 ) -> Option<Value<'a>> {
-    match rest {
-        [TokenTree::Punct(punct), tokens @ ..] if is_assignment(punct) && !tokens.is_empty() => Some(Value {
-            example,
-            tokens,
-            diagnostics,
-        }),
-        _ => {
-            diagnostics.error(name.span(), format!("expected a value: `{example}`"));
-            None
-        }
+    let tokens = after_equals(rest).unwrap_or_default();
+    if tokens.is_empty() {
+        diagnostics.error(name.span(), format!("expected a value: `{example}`"));
+        return None;
     }
+    Some(Value {
+        example,
+        tokens,
+        diagnostics,
+    })
 }
 
 impl Value<'_> {
@@ -436,35 +460,30 @@ fn coefficient_list(
     Some(list)
 }
 
-/// One entry `a = values`; values that are wrong are reported and leave the entry in the list.
+/// One entry `a = values`. Values that are wrong are reported and leave the entry in the list.
 fn coefficient_entry(
     entry: &[TokenTree],
     list: &Group,
     example: &str,
     diagnostics: &Diagnostics,
 ) -> Option<CoefficientEntry> {
-    match entry {
-        [TokenTree::Ident(name), TokenTree::Punct(punct), rest @ ..] if is_assignment(punct) => {
-            let mut values = Slot::Missing;
-            values.fill(parse_values(punct.span(), rest, diagnostics));
-            Some(CoefficientEntry {
-                name: name.clone(),
-                values,
-            })
-        }
-        [] => {
-            diagnostics.error(
-                list.span_close(),
-                format!("expected a coefficient between the commas: `{example}`"),
-            );
-            None
-        }
-        _ => {
-            let entry: TokenStream = entry.iter().cloned().collect();
-            diagnostics.error_at(entry, format!("expected `name = value`: `{example}`"));
-            None
-        }
+    if let [TokenTree::Ident(name), rest @ ..] = entry
+        && let Some(values) = after_equals(rest)
+    {
+        let values = parse_values(name.span(), values, diagnostics);
+        return Some(CoefficientEntry {
+            name: name.clone(),
+            values,
+        });
     }
+    if entry.is_empty() {
+        let message = format!("expected a coefficient between the commas: `{example}`");
+        diagnostics.error(list.span_close(), message);
+    } else {
+        let entry: TokenStream = entry.iter().cloned().collect();
+        diagnostics.error_at(entry, format!("expected `name = value`: `{example}`"));
+    }
+    None
 }
 
 /// A number, or a list of numbers in brackets. `before` is the place to report that there is none.

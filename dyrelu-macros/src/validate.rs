@@ -155,10 +155,9 @@ impl Constants<'_> {
 
     /// One constant for each piece from the values of an entry.
     fn per_piece(&self, argument: &str, entry: &CoefficientEntry) -> Option<PerPiece> {
-        match &entry.values {
-            Slot::Missing | Slot::Invalid => None,
-            Slot::Given(Values::Single(value)) => Some(PerPiece::Same(*value)),
-            Slot::Given(Values::List(values, list)) => {
+        match entry.values.as_ref()? {
+            Values::Single(value) => Some(PerPiece::Same(*value)),
+            Values::List(values, list) => {
                 let k = self.k?;
                 if values.len() == k {
                     return Some(PerPiece::of(values.clone()));

@@ -31,6 +31,56 @@ struct Text {
     binding: Binding,
 }
 
+/// The texts found so far, by node.
+struct Texts(Vec<Option<Text>>);
+
+impl Texts {
+    /// The text of an operand, in parentheses if it binds less tightly than `least`.
+    fn operand(&self, id: impl Into<NodeId>, least: Binding) -> String {
+        match &self.0[id.into().index()] {
+            Some(Text { text, binding }) if *binding >= least => text.clone(),
+            Some(Text { text, .. }) => format!("({text})"),
+            None => unreachable!("operands come first"),
+        }
+    }
+
+    /// An operand between commas or braces.
+    fn whole(&self, id: impl Into<NodeId>) -> String {
+        self.operand(id, Binding::If)
+    }
+
+    /// `u symbol v`, where operators that bind equally group to the left.
+    fn infix(&self, u: impl Into<NodeId>, symbol: &str, v: impl Into<NodeId>, binding: Binding) -> Text {
+        let (left, right) = (self.operand(u, binding), self.operand(v, binding.tighter()));
+        Text {
+            text: format!("{left} {symbol} {right}"),
+            binding,
+        }
+    }
+
+    fn prefix(&self, symbol: char, u: impl Into<NodeId>) -> Text {
+        Text {
+            text: format!("{symbol}{}", self.operand(u, Binding::Prefix)),
+            binding: Binding::Prefix,
+        }
+    }
+}
+
+impl Binding {
+    /// The next tighter binding.
+    fn tighter(self) -> Self {
+        match self {
+            Self::If => Self::Or,
+            Self::Or => Self::And,
+            Self::And => Self::Comparison,
+            Self::Comparison => Self::Sum,
+            Self::Sum => Self::Product,
+            Self::Product => Self::Prefix,
+            Self::Prefix | Self::Atom => Self::Atom,
+        }
+    }
+}
+
 impl<'a> Formulas<'a> {
     /// `names[0]` is the input's name, then come those of the coefficients.
     pub(crate) fn new(expressions: &'a Expressions, names: &'a [String]) -> Self {
@@ -39,93 +89,53 @@ impl<'a> Formulas<'a> {
 
     /// The formula `root`, or `…` if it is too long to be read.
     pub(crate) fn text(&self, root: ExprId) -> String {
-        let mut texts: Vec<Option<Text>> = vec![None; self.expressions.len()];
+        let mut texts = Texts(vec![None; self.expressions.len()]);
         for id in self.expressions.reachable(&[root]) {
-            texts[id.index()] = Some(self.shorten(self.expressions.node(id), &texts));
-        }
-        texts[NodeId::from(root).index()]
-            .take()
-            .map_or_else(String::new, |text| text.text)
-    }
-
-    fn shorten(&self, node: Node, texts: &[Option<Text>]) -> Text {
-        let text = self.write(node, texts);
-        if text.text.len() > LONGEST {
-            Text {
+            let text = self.write(self.expressions.node(id), &texts);
+            let short = text.text.len() <= LONGEST;
+            let ellipsis = || Text {
                 text: "…".to_owned(),
                 binding: Binding::Atom,
-            }
-        } else {
-            text
+            };
+            texts.0[id.index()] = Some(if short { text } else { ellipsis() });
         }
+        texts.whole(root)
     }
 
-    fn write(&self, node: Node, texts: &[Option<Text>]) -> Text {
-        // The operand `id` where nothing that binds less than `least` may stand without parentheses.
-        let operand = |id: NodeId, least: Binding| match &texts[id.index()] {
-            Some(Text { text, binding }) if *binding >= least => text.clone(),
-            Some(Text { text, .. }) => format!("({text})"),
-            None => String::new(),
-        };
-        let whole = |id: NodeId| operand(id, Binding::If);
-        // Left-associative: the right operand needs parentheses already when it binds equally.
-        let infix = |u: NodeId, symbol: &str, v: NodeId, binding: Binding, tighter: Binding| Text {
-            text: format!("{} {symbol} {}", operand(u, binding), operand(v, tighter)),
-            binding,
-        };
+    fn write(&self, node: Node, texts: &Texts) -> Text {
         let atom = |text: String| Text {
             text,
             binding: Binding::Atom,
         };
-        let sum =
-            |u: ExprId, symbol, v: ExprId| infix(u.into(), symbol, v.into(), Binding::Sum, Binding::Product);
-        let product = |u: ExprId, symbol, v: ExprId| {
-            infix(u.into(), symbol, v.into(), Binding::Product, Binding::Prefix)
-        };
         match node {
             Node::Constant(constant) => number(constant.value()),
             Node::Parameter(position) => atom(self.names[position].clone()),
-            Node::Neg(u) => Text {
-                text: format!("-{}", operand(u.into(), Binding::Prefix)),
-                binding: Binding::Prefix,
-            },
-            Node::Add(u, v) => sum(u, "+", v),
-            Node::Sub(u, v) => sum(u, "-", v),
-            Node::Mul(u, v) => product(u, "*", v),
-            Node::Div(u, v) => product(u, "/", v),
-            Node::Power(u, n) => atom(format!("powi({}, {n})", whole(u.into()))),
-            Node::Unary(function, u) => atom(format!("{}({})", function.name, whole(u.into()))),
+            Node::Neg(u) => texts.prefix('-', u),
+            Node::Add(u, v) => texts.infix(u, "+", v, Binding::Sum),
+            Node::Sub(u, v) => texts.infix(u, "-", v, Binding::Sum),
+            Node::Mul(u, v) => texts.infix(u, "*", v, Binding::Product),
+            Node::Div(u, v) => texts.infix(u, "/", v, Binding::Product),
+            Node::Power(u, n) => atom(format!("powi({}, {n})", texts.whole(u))),
+            Node::Unary(function, u) => atom(format!("{}({})", function.name, texts.whole(u))),
             Node::Binary(function, u, v) => atom(format!(
                 "{}({}, {})",
                 function.name,
-                whole(u.into()),
-                whole(v.into())
+                texts.whole(u),
+                texts.whole(v)
             )),
-            Node::If(condition, u, v) => Text {
-                text: format!(
-                    "if {} {{ {} }} else {{ {} }}",
-                    whole(condition.into()),
-                    whole(u.into()),
-                    whole(v.into())
-                ),
-                binding: Binding::If,
-            },
-            // Comparisons cannot be chained, so both operands must bind more tightly.
-            Node::Compare(comparison, u, v) => Text {
-                text: format!(
-                    "{} {} {}",
-                    operand(u.into(), Binding::Sum),
-                    comparison.symbol(),
-                    operand(v.into(), Binding::Sum)
-                ),
-                binding: Binding::Comparison,
-            },
-            Node::And(c, d) => infix(c.into(), "&&", d.into(), Binding::And, Binding::Comparison),
-            Node::Or(c, d) => infix(c.into(), "||", d.into(), Binding::Or, Binding::And),
-            Node::Not(c) => Text {
-                text: format!("!{}", operand(c.into(), Binding::Prefix)),
-                binding: Binding::Prefix,
-            },
+            Node::If(condition, u, v) => {
+                let [condition, u, v] =
+                    [condition.into(), u.into(), v.into()].map(|id: NodeId| texts.whole(id));
+                Text {
+                    text: format!("if {condition} {{ {u} }} else {{ {v} }}"),
+                    binding: Binding::If,
+                }
+            }
+            // The operands are numbers and so bind more tightly, but for an `if`: comparisons are never chained.
+            Node::Compare(comparison, u, v) => texts.infix(u, comparison.symbol(), v, Binding::Comparison),
+            Node::And(c, d) => texts.infix(c, "&&", d, Binding::And),
+            Node::Or(c, d) => texts.infix(c, "||", d, Binding::Or),
+            Node::Not(c) => texts.prefix('!', c),
         }
     }
 }

@@ -118,3 +118,24 @@ fn writing_the_default_piece_out_changes_nothing() {
     let default = r#"k = 2, share = "spatial""#;
     assert_eq!(pretty(written, "struct Foo;"), pretty(default, "struct Foo;"));
 }
+
+#[test]
+fn the_documentation_shows_the_formula_as_it_was_written() {
+    let formulas = [
+        "a - (x - b) - (a + x)",
+        "a / (x / b) * (b * (x / a))",
+        "-((a + x) * b / powi(-x, -3))",
+        "-0.5 - x + max(a, b + 1e-300) * softplus(x)",
+        "if x > a && (!(a != b) || x <= 1.0) { tanh(x) } else { if a == b { b } else { a + x } }",
+        "(if x < a { b } else { a }) * (1.0 + exp(-(x * x)))",
+    ];
+    for formula in formulas {
+        let arguments =
+            format!(r#"k = 2, share = "none", piece = |x, a, b| {formula}, init(a = 1.0, b = 0.0)"#);
+        let expansion = pretty(&arguments, "struct Foo;");
+        assert!(
+            expansion.contains(&format!("pieces `{}`,", formula.replace('|', "\\|"))),
+            "{expansion}"
+        );
+    }
+}

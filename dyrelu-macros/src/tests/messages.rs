@@ -148,3 +148,11 @@ fn macros_by_example_may_pass_arguments_on() {
         [""; 0]
     );
 }
+
+#[test]
+fn spaces_do_not_matter() {
+    check(
+        r#"k=2,share="none",crate=::dyrelu,piece=|x,a|a*x,init(a=-1.0),lambda(a=[-1,-2])"#,
+        &[],
+    );
+}
