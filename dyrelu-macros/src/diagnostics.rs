@@ -66,14 +66,17 @@ impl Drop for Diagnostics {
 pub(crate) fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     /// High enough that unrelated words get no suggestion.
     const SIMILAR: f64 = 0.8;
-    let mut best = (SIMILAR, None);
-    for candidate in candidates {
-        let similarity = strsim::jaro_winkler(word, candidate);
-        if similarity > best.0 {
-            best = (similarity, Some(candidate));
-        }
-    }
-    best.1
+    // Of similar words the one with the fewest slips, and of those the one of the same length: a swap of letters
+    // is more likely than a letter too many.
+    let slips = |candidate: &str| {
+        let distance = strsim::damerau_levenshtein(word, candidate);
+        (distance, word.len().abs_diff(candidate.len()))
+    };
+    let similar = |candidate: &&str| strsim::jaro_winkler(word, candidate) > SIMILAR;
+    candidates
+        .into_iter()
+        .filter(similar)
+        .min_by_key(|candidate| slips(candidate))
 }
 
 /// The items in backticks, separated by commas: "`a`, `b`".

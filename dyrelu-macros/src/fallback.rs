@@ -41,6 +41,8 @@ impl Outline {
 }
 
 /// Implementations with the right signatures, whose bodies never run because the compilation fails.
+///
+/// The item may be generic, though that is a mistake, so the names of type parameters must not be likely ones.
 pub(crate) fn emit(outline: &Outline) -> TokenStream {
     let Outline {
         name,
@@ -60,10 +62,10 @@ pub(crate) fn emit(outline: &Outline) -> TokenStream {
     let (k, p) = (integer(outline.k), integer(outline.p));
     wrap(&quote_spanned! {site=>
         impl #parameters #dyrelu::Piece<#p> for #name #arguments #bounds {
-            fn value<E: #dyrelu::Elementwise>(x: E, _: [E; #p]) -> E {
+            fn value<__E: #dyrelu::Elementwise>(x: __E, _: [__E; #p]) -> __E {
                 x
             }
-            fn grad<E: #dyrelu::Elementwise>(x: E, coefficients: [E; #p]) -> #dyrelu::PieceGrad<E, #p> {
+            fn grad<__E: #dyrelu::Elementwise>(x: __E, coefficients: [__E; #p]) -> #dyrelu::PieceGrad<__E, #p> {
                 #dyrelu::PieceGrad { x, coefficients }
             }
         }
@@ -76,9 +78,9 @@ pub(crate) fn emit(outline: &Outline) -> TokenStream {
             type Pieces = #dyrelu::Pieces<#k, #p>;
         }
         impl #parameters #name #arguments #bounds {
-            #visibility fn layer<T: #dyrelu::Scalar>(
+            #visibility fn layer<__T: #dyrelu::Scalar>(
                 channels: ::core::primitive::usize,
-            ) -> #dyrelu::LayerBuilder<Self, T> {
+            ) -> #dyrelu::LayerBuilder<Self, __T> {
                 <Self as #dyrelu::DynamicActivation>::layer(channels)
             }
         }

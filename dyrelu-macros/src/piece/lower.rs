@@ -275,6 +275,12 @@ impl<'a> Lowering<'a> {
                 (None, BinOp::And(_) | BinOp::Or(_)) => self.logic(binary),
                 (None, operator) => self.reject(operator, NO_COMPARISON),
             },
+            Expr::Let(pattern) => {
+                let rejected = identifiers(pattern.pat.to_token_stream());
+                self.scope
+                    .extend(rejected.iter().map(|name| Variable::new(name, None)));
+                self.reject(pattern.let_token, NO_COMPARISON)
+            }
             other => self.reject(other, NO_COMPARISON),
         }
     }
@@ -325,6 +331,9 @@ impl<'a> Lowering<'a> {
     fn statement(&mut self, statement: &Stmt) {
         match statement {
             Stmt::Local(local) => self.local(local),
+            Stmt::Expr(expr, _) if is_assignment(expr) => {
+                self.expr(expr);
+            }
             other => {
                 self.diagnostics.error_at(
                     other,
@@ -338,7 +347,7 @@ impl<'a> Lowering<'a> {
         match statement {
             Stmt::Expr(expr, None) => self.expr(expr),
             Stmt::Expr(expr, Some(semicolon)) => {
-                self.expr(expr);
+                self.expr(expr)?;
                 self.reject(semicolon, "a block ends with an expression; remove this `;`")
             }
             Stmt::Local(local) => {
@@ -495,10 +504,7 @@ impl<'a> Lowering<'a> {
                     .error_at(reference.and_token, "references are not needed; remove this `&`");
                 self.expr(&reference.expr);
             }
-            Expr::Assign(assign) => {
-                let message = "assignments are not supported in a piece; use `let name = …;`";
-                self.diagnostics.error_at(assign.eq_token, message);
-            }
+            Expr::Assign(assign) => self.diagnostics.error_at(assign.eq_token, NO_ASSIGNMENT),
             Expr::Return(expr) => {
                 let message = "`return` is not supported in a piece; its last expression is its value";
                 self.diagnostics.error_at(expr.return_token, message);
@@ -513,7 +519,10 @@ impl<'a> Lowering<'a> {
             Expr::ForLoop(expr) => reject(&expr.for_token, "loops are"),
             Expr::Loop(expr) => reject(&expr.loop_token, "loops are"),
             Expr::Closure(expr) => reject(&expr.inputs_begin, "closures inside a piece are"),
-            Expr::Index(expr) => reject(&expr.index, "indices are"),
+            Expr::Index(expr) => {
+                let message = format!("indices are not supported; {SUPPORTED}");
+                self.diagnostics.error(expr.bracket_token.span.join(), message);
+            }
             Expr::Field(expr) => reject(&expr.member, "fields are"),
             Expr::Range(expr) => reject(&expr.limits, "ranges are"),
             Expr::Try(expr) => reject(&expr.question_token, "the operator `?` is"),
@@ -530,6 +539,8 @@ impl<'a> Lowering<'a> {
 /// The arithmetic operators, for messages.
 const OPERATORS: &str = "`+`, `-`, `*`, `/`";
 
+const NO_ASSIGNMENT: &str = "assignments are not supported in a piece; use `let name = …;`";
+
 const NO_COMPARISON: &str = "expected a comparison such as `x > 0.0`";
 
 fn comparison(operator: &BinOp) -> Option<Comparison> {
@@ -544,6 +555,23 @@ fn comparison(operator: &BinOp) -> Option<Comparison> {
     })
 }
 
+/// Whether the expression is `a = b`, `a += b` or the like.
+fn is_assignment(expr: &Expr) -> bool {
+    match expr {
+        Expr::Assign(_) => true,
+        Expr::Binary(binary) => is_compound_assignment(&binary.op),
+        _ => false,
+    }
+}
+
+fn is_compound_assignment(operator: &BinOp) -> bool {
+    use BinOp::{AddAssign, DivAssign, MulAssign, SubAssign};
+    matches!(
+        operator,
+        AddAssign(_) | SubAssign(_) | MulAssign(_) | DivAssign(_)
+    )
+}
+
 /// Why an operator that is none of `+ - * /` cannot stand between numbers.
 fn no_arithmetic(operator: &BinOp) -> String {
     let symbol = operator.to_token_stream();
@@ -555,9 +583,7 @@ fn no_arithmetic(operator: &BinOp) -> String {
         BinOp::BitXor(_) => {
             format!("unsupported operator `{symbol}` in piece; a power is written `x.powi(2)`")
         }
-        BinOp::AddAssign(_) | BinOp::SubAssign(_) | BinOp::MulAssign(_) | BinOp::DivAssign(_) => {
-            "assignments are not supported in a piece; use `let name = …;`".to_owned()
-        }
+        operator if is_compound_assignment(operator) => NO_ASSIGNMENT.to_owned(),
         _ => format!("unsupported operator `{symbol}` in piece; supported: {OPERATORS}"),
     }
 }

@@ -3,10 +3,9 @@
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
-use syn::spanned::Spanned;
 use syn::{ExprClosure, Pat, ReturnType};
 
-use crate::diagnostics::{Diagnostics, count_of};
+use crate::diagnostics::Diagnostics;
 use crate::spec::MAX_COEFFICIENTS;
 
 /// The parameters of a piece: the input, then the coefficients.
@@ -125,12 +124,11 @@ fn check_count(closure: &ExprClosure, diagnostics: &Diagnostics) {
             "a piece needs at least one coefficient after the input: `|x, a| …`",
         ),
         count if count > MAX_COEFFICIENTS + 1 => {
-            let found = count_of(count - 1, "coefficient");
-            let first = closure.inputs[MAX_COEFFICIENTS + 1].span();
-            diagnostics.error(
-                first,
-                format!("a piece has at most {MAX_COEFFICIENTS} coefficients, found {found}"),
+            let message = format!(
+                "a piece has at most {MAX_COEFFICIENTS} coefficients, found {}",
+                count - 1
             );
+            diagnostics.error_at(&closure.inputs[MAX_COEFFICIENTS + 1], message);
         }
         _ => {}
     }

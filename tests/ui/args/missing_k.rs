@@ -1,0 +1,6 @@
+use dyrelu::dynamic_activation;
+
+#[dynamic_activation(share = "spatial")]
+struct Foo;
+
+fn main() {}

@@ -1,0 +1,6 @@
+use dyrelu::dynamic_activation;
+
+#[dynamic_activation(k = 2, share = "spatial", piece = |x, slope| tanh(slope * x), init(slope = 1.0), lambda(slpe = 1.0))]
+struct Foo;
+
+fn main() {}

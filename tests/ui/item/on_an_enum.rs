@@ -1,0 +1,8 @@
+use dyrelu::dynamic_activation;
+
+#[dynamic_activation(k = 2, share = "spatial")]
+enum Foo {
+    A,
+}
+
+fn main() {}
