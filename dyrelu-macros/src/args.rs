@@ -3,15 +3,20 @@
 //! This stage checks each argument by itself; [`crate::validate`] checks them against each other. Arguments are
 //! separated before they are parsed, so that a mistake in one hides none in the others.
 
-use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+mod coefficients;
+mod split;
+
+use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::Parser;
 use syn::{ExprClosure, Lit, Path};
 
+pub(crate) use coefficients::{CoefficientEntry, CoefficientList, Values};
+use split::after_equals;
+
 use crate::diagnostics::{Diagnostics, did_you_mean, list_of};
 use crate::emit::Runtime;
-use crate::number::number;
 use crate::piece;
 use crate::spec::{Choice, Combine, MAX_PIECES, Sharing, spellings};
 
@@ -86,22 +91,6 @@ impl<T> Written for Slot<T> {
     }
 }
 
-/// The argument `init` or `lambda`: `name = values` for some coefficients.
-pub(crate) type CoefficientList = Vec<CoefficientEntry>;
-
-/// One entry of a [`CoefficientList`].
-pub(crate) struct CoefficientEntry {
-    pub(crate) name: Ident,
-    /// `None` if they are wrong, which has been reported.
-    pub(crate) values: Option<Values>,
-}
-
-/// One value for all pieces, or a list with one for each.
-pub(crate) enum Values {
-    Single(f64),
-    List(Vec<f64>, Group),
-}
-
 /// The arguments, each as it is written in examples.
 const EXAMPLES: [(&str, &str); 7] = [
     ("k", "k = 2"),
@@ -126,83 +115,19 @@ fn text_for(table: &[(&str, &'static str)], name: &str) -> Option<&'static str> 
     table.iter().find(|(key, _)| *key == name).map(|(_, text)| *text)
 }
 
-fn argument_names() -> impl Iterator<Item = &'static str> {
+/// All arguments, in the order in which messages list them.
+pub(crate) fn argument_names() -> impl Iterator<Item = &'static str> {
     EXAMPLES.iter().map(|(name, _)| *name)
 }
 
 /// Parses the tokens between the attribute's parentheses.
 pub(crate) fn parse(tokens: TokenStream, diagnostics: &Diagnostics) -> Args {
     let mut args = Args::default();
-    for argument in split(tokens, diagnostics) {
+    for argument in split::arguments(tokens, diagnostics) {
         args.read(&argument, diagnostics);
     }
     args
 }
-
-// ---------------------------------------------------------------------------------------------- Separation
-
-/// The arguments, each as its tokens without the comma after it.
-///
-/// Commas separate arguments, except between the bars of a closure. Should a bar be missing, the next comma
-/// before something like `name =` or `name (` separates nevertheless.
-fn split(tokens: TokenStream, diagnostics: &Diagnostics) -> Vec<Vec<TokenTree>> {
-    let trees: Vec<TokenTree> = tokens.into_iter().collect();
-    let mut arguments = Vec::new();
-    let mut argument = Vec::new();
-    let mut between_bars = false;
-    for (index, tree) in trees.iter().enumerate() {
-        if let TokenTree::Punct(punct) = tree {
-            between_bars ^= punct.as_char() == '|';
-            if punct.as_char() == ',' && (!between_bars || starts_argument(&trees[index + 1..])) {
-                if argument.is_empty() {
-                    diagnostics.error(punct.span(), "expected an argument before this comma");
-                } else {
-                    arguments.push(std::mem::take(&mut argument));
-                }
-                between_bars = false;
-                continue;
-            }
-        }
-        if lacks_comma(&argument, &trees[index..]) {
-            diagnostics.error(tree.span(), format!("expected a comma before `{tree}`"));
-            arguments.push(std::mem::take(&mut argument));
-            between_bars = false;
-        }
-        argument.push(tree.clone());
-    }
-    arguments.extend(Some(argument).filter(|argument| !argument.is_empty()));
-    arguments
-}
-
-/// Whether `trees` begin like an argument: `name =` or `name (`.
-fn starts_argument(trees: &[TokenTree]) -> bool {
-    match trees {
-        [TokenTree::Ident(_), TokenTree::Group(group), ..] => group.delimiter() == Delimiter::Parenthesis,
-        [TokenTree::Ident(_), rest @ ..] => after_equals(rest).is_some(),
-        _ => false,
-    }
-}
-
-/// Whether a new argument begins in the middle of another one, as in `k = 2 share = "none"`.
-fn lacks_comma(argument: &[TokenTree], rest: &[TokenTree]) -> bool {
-    let complete = argument.len() > 1 && !matches!(argument.last(), Some(TokenTree::Punct(_)));
-    match rest {
-        [TokenTree::Ident(name), rest @ ..] if complete && argument_names().any(|other| name == other) => {
-            after_equals(rest).is_some()
-        }
-        _ => false,
-    }
-}
-
-/// The tokens after a single `=`; `None` if `trees` begin otherwise, also with `==` or `=>`.
-fn after_equals(trees: &[TokenTree]) -> Option<&[TokenTree]> {
-    let is = |tree: &TokenTree, symbol| matches!(tree, TokenTree::Punct(punct) if punct.as_char() == symbol);
-    let [equals, rest @ ..] = trees else { return None };
-    let longer = rest.first().is_some_and(|next| is(next, '=') || is(next, '>'));
-    (is(equals, '=') && !longer).then_some(rest)
-}
-
-// ----------------------------------------------------------------------------------------- Single arguments
 
 /// An argument's value: the tokens after `name =`.
 struct Value<'a> {
@@ -230,10 +155,12 @@ impl Args {
             return;
         }
         match key.as_str() {
-            "init" => self.init.fill(coefficient_list(name, rest, example, diagnostics)),
+            "init" => self
+                .init
+                .fill(coefficients::parse(name, rest, example, diagnostics)),
             "lambda" => self
                 .lambda
-                .fill(coefficient_list(name, rest, example, diagnostics)),
+                .fill(coefficients::parse(name, rest, example, diagnostics)),
             _ => self.read_value(&key, value(name, rest, example, diagnostics)),
         }
     }
@@ -306,11 +233,15 @@ fn value<'a>(
 }
 
 impl Value<'_> {
+    /// Reports a mistake at the value.
+    fn reject<T>(&self, message: String) -> Option<T> {
+        self.diagnostics.error_at(self.stream(), message);
+        None
+    }
+
     /// Reports that the value should have been a `what`.
     fn expected<T>(&self, what: &str) -> Option<T> {
-        self.diagnostics
-            .error_at(self.stream(), format!("expected {what}: `{}`", self.example));
-        None
+        self.reject(format!("expected {what}: `{}`", self.example))
     }
 
     fn stream(&self) -> TokenStream {
@@ -327,25 +258,17 @@ impl Value<'_> {
         let Some(Lit::Int(literal)) = literal_of(literal) else {
             return self.expected("an integer");
         };
-        let digits = literal.base10_digits();
         if !literal.suffix().is_empty() {
             return self.expected("an integer without a suffix");
         }
-        match digits.parse() {
-            Ok(k @ 1..=MAX_PIECES) if !negative => return Some(k),
-            Ok(0) => self
-                .diagnostics
-                .error_at(self.stream(), "`k` must be at least 1, found 0"),
-            _ if negative => {
-                self.diagnostics
-                    .error_at(self.stream(), format!("`k` must be at least 1, found -{digits}"));
-            }
-            _ => {
-                let message = format!("`k` must be at most {MAX_PIECES}, found {digits}");
-                self.diagnostics.error_at(self.stream(), message);
-            }
+        let sign = if negative { "-" } else { "" };
+        let text = format!("{sign}{}", literal.base10_digits());
+        let negative = text.starts_with('-');
+        match text.parse() {
+            Ok(k @ 1..=MAX_PIECES) => Some(k),
+            _ if text == "0" || negative => self.reject(format!("`k` must be at least 1, found {text}")),
+            _ => self.reject(format!("`k` must be at most {MAX_PIECES}, found {text}")),
         }
-        None
     }
 
     /// The value of `share` or `combine`.
@@ -357,17 +280,15 @@ impl Value<'_> {
             },
             _ => return self.unquoted::<C>(),
         };
-        let found = C::ALL.iter().find(|(spelling, _)| *spelling == text);
-        if found.is_none() {
-            let suggestion = did_you_mean(&text, C::ALL.iter().map(|(spelling, _)| *spelling))
-                .map_or_else(String::new, |spelling| format!(" did you mean {spelling:?}?"));
-            let (what, all) = (C::WHAT, spellings::<C>());
-            self.diagnostics.error_at(
-                self.stream(),
-                format!("unknown {what} {text:?};{suggestion} expected one of {all}"),
-            );
+        if let Some((_, choice)) = C::ALL.iter().find(|(spelling, _)| *spelling == text) {
+            return Some(*choice);
         }
-        found.map(|(_, choice)| *choice)
+        let suggestion = did_you_mean(&text, C::ALL.iter().map(|(spelling, _)| *spelling))
+            .map_or_else(String::new, |spelling| format!(" did you mean {spelling:?}?"));
+        let (what, all) = (C::WHAT, spellings::<C>());
+        self.reject(format!(
+            "unknown {what} {text:?};{suggestion} expected one of {all}"
+        ))
     }
 
     /// Reports a choice that is no string, with the text that should be there.
@@ -379,9 +300,7 @@ impl Value<'_> {
             .map(|(spelling, _)| *spelling)
             .find(|spelling| *spelling == text);
         let spelling = spelling.unwrap_or(C::ALL[0].0);
-        let message = format!("expected a string literal: `{key} = {spelling:?}`");
-        self.diagnostics.error_at(self.stream(), message);
-        None
+        self.reject(format!("expected a string literal: `{key} = {spelling:?}`"))
     }
 
     /// The value of `piece`.
@@ -423,118 +342,4 @@ impl Value<'_> {
 /// The literal that `tree` is. Macros by example put one into invisible delimiters.
 fn literal_of(tree: &TokenTree) -> Option<Lit> {
     syn::parse2(tree.to_token_stream()).ok()
-}
-
-// --------------------------------------------------------------------------------------- Coefficient lists
-
-/// The list in `(a = …, b = …)`.
-fn coefficient_list(
-    name: &Ident,
-    rest: &[TokenTree],
-    example: &str,
-    diagnostics: &Diagnostics,
-) -> Option<CoefficientList> {
-    let [TokenTree::Group(group)] = rest else {
-        diagnostics.error(
-            name.span(),
-            format!("expected a list of coefficients: `{example}`"),
-        );
-        return None;
-    };
-    if group.delimiter() != Delimiter::Parenthesis {
-        diagnostics.error(group.span_open(), format!("expected parentheses: `{example}`"));
-        return None;
-    }
-    let mut list = CoefficientList::new();
-    for entry in split_at_commas(group.stream()) {
-        let Some(entry) = coefficient_entry(&entry, group, example, diagnostics) else {
-            continue;
-        };
-        if list.iter().any(|other| other.name.unraw() == entry.name.unraw()) {
-            let message = format!("duplicate coefficient `{}` in `{name}`", entry.name.unraw());
-            diagnostics.error(entry.name.span(), message);
-        } else {
-            list.push(entry);
-        }
-    }
-    Some(list)
-}
-
-/// One entry `a = values`. Values that are wrong are reported and leave the entry in the list.
-fn coefficient_entry(
-    entry: &[TokenTree],
-    list: &Group,
-    example: &str,
-    diagnostics: &Diagnostics,
-) -> Option<CoefficientEntry> {
-    if let [TokenTree::Ident(name), rest @ ..] = entry
-        && let Some(values) = after_equals(rest)
-    {
-        let values = parse_values(name.span(), values, diagnostics);
-        return Some(CoefficientEntry {
-            name: name.clone(),
-            values,
-        });
-    }
-    if entry.is_empty() {
-        let message = format!("expected a coefficient between the commas: `{example}`");
-        diagnostics.error(list.span_close(), message);
-    } else {
-        let entry: TokenStream = entry.iter().cloned().collect();
-        diagnostics.error_at(entry, format!("expected `name = value`: `{example}`"));
-    }
-    None
-}
-
-/// A number, or a list of numbers in brackets. `before` is the place to report that there is none.
-fn parse_values(before: Span, tokens: &[TokenTree], diagnostics: &Diagnostics) -> Option<Values> {
-    if let [TokenTree::Group(group)] = tokens
-        && group.delimiter() == Delimiter::Bracket
-    {
-        let items = split_at_commas(group.stream());
-        // Every number is parsed, so that every mistake is seen.
-        let numbers: Vec<Option<f64>> = items
-            .iter()
-            .map(|item| signed_number(group.span_close(), item, diagnostics))
-            .collect();
-        let numbers: Option<Vec<f64>> = numbers.into_iter().collect();
-        return numbers.map(|numbers| Values::List(numbers, group.clone()));
-    }
-    signed_number(before, tokens, diagnostics).map(Values::Single)
-}
-
-/// A number literal with an optional minus.
-fn signed_number(before: Span, tokens: &[TokenTree], diagnostics: &Diagnostics) -> Option<f64> {
-    let (sign, literal) = match tokens {
-        [TokenTree::Punct(minus), literal] if minus.as_char() == '-' => (-1.0, Some(literal)),
-        [literal] => (1.0, Some(literal)),
-        _ => (1.0, None),
-    };
-    let result = match literal.and_then(literal_of) {
-        Some(literal) => number(&literal),
-        None => Err("expected a number such as `0.5`, or a list such as `[1.0, 0.0]`".to_owned()),
-    };
-    let tokens: TokenStream = tokens.iter().cloned().collect();
-    match result {
-        Ok(value) => return Some(sign * value),
-        Err(message) if tokens.is_empty() => diagnostics.error(before, message),
-        Err(message) => diagnostics.error_at(tokens, message),
-    }
-    None
-}
-
-/// The tokens between commas; a comma at the end is optional.
-fn split_at_commas(tokens: TokenStream) -> Vec<Vec<TokenTree>> {
-    let mut items = vec![Vec::new()];
-    for tree in tokens {
-        match (&tree, items.last_mut()) {
-            (TokenTree::Punct(punct), _) if punct.as_char() == ',' => items.push(Vec::new()),
-            (_, Some(item)) => item.push(tree),
-            (_, None) => {}
-        }
-    }
-    if items.last().is_some_and(Vec::is_empty) {
-        items.pop();
-    }
-    items
 }

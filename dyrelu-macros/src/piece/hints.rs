@@ -72,3 +72,26 @@ pub(super) fn advice_for(name: &str) -> Option<&'static str> {
         .find(|(foreign, _)| *foreign == name)
         .map(|(_, advice)| *advice)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::FOREIGN;
+    use crate::symbolic::find_function;
+    use crate::tests::{expand, messages_in};
+
+    #[test]
+    fn advice_is_on_foreign_functions_only_and_can_be_followed() {
+        for (name, advice) in FOREIGN {
+            assert!(find_function(name).is_none(), "`{name}` is no longer foreign");
+            let code = advice.split('`').skip(1).step_by(2);
+            for formula in code.filter(|code| code.contains(['(', '*']) && !code.contains('=')) {
+                let arguments = format!(
+                    r#"k = 1, share = "none", init(a = 1, b = 1, c = 1, y = 1, p = 1),
+                       piece = |x, a, b, c, y, p| a * x + b * c + y * p + {formula}"#
+                );
+                let messages = messages_in(expand(&arguments, "struct Foo;"));
+                assert!(messages.is_empty(), "`{name}`: {messages:?}");
+            }
+        }
+    }
+}

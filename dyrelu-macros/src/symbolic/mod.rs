@@ -1,7 +1,7 @@
 //! Symbolic algebra on the formula of a piece.
 //!
 //! This module is pure: it knows no tokens, no spans and no errors. Whatever can be wrong with a formula is
-//! rejected in [`crate::piece::lower`]; every function below is total.
+//! rejected in `piece/lower.rs`; every function below is total.
 //!
 //! # The algebra
 //!

@@ -3,18 +3,19 @@
 mod expansion;
 mod hygiene;
 mod messages;
+mod reference_page;
 mod robustness;
 
 use proc_macro2::{TokenStream, TokenTree};
 
 /// The expansion of `#[dynamic_activation(arguments)] item`.
-fn expand(arguments: &str, item: &str) -> TokenStream {
+pub(crate) fn expand(arguments: &str, item: &str) -> TokenStream {
     let parse = |text: &str| text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
     crate::expand::expand(parse(arguments), &parse(item))
 }
 
 /// The messages of all `compile_error!`s in an expansion.
-fn messages_in(expansion: TokenStream) -> Vec<String> {
+pub(crate) fn messages_in(expansion: TokenStream) -> Vec<String> {
     let trees: Vec<TokenTree> = expansion.into_iter().collect();
     let message = |window: &[TokenTree]| match window {
         [
