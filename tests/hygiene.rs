@@ -4,7 +4,13 @@
 //! Most of this must merely compile.
 
 #![no_implicit_prelude]
-#![deny(warnings, clippy::pedantic, missing_docs, unreachable_pub, unused_qualifications)]
+#![deny(
+    warnings,
+    clippy::pedantic,
+    missing_docs,
+    unreachable_pub,
+    unused_qualifications
+)]
 
 extern crate dyrelu as renamed;
 
@@ -113,9 +119,15 @@ fn a_macro_by_example_may_write_the_attribute() {
 /// The coefficients keep their names without `r#`, and lists become constants.
 #[test]
 fn constants_arrive() {
-    use ::std::{assert, assert_eq, matches};
     use ::renamed::{DynamicActivation, PerPiece};
+    use ::std::{assert, assert_eq, matches};
     assert_eq!(Names::COEFFICIENTS[5].name, "type");
-    assert!(matches!(shadowed::Custom::COEFFICIENTS[0].init, PerPiece::Each([_, -2.0, 1e300])));
-    assert_eq!([shadowed::Custom::HOMOGENEOUS, shadowed::Affine::HOMOGENEOUS], [false, true]);
+    assert!(matches!(
+        shadowed::Custom::COEFFICIENTS[0].init,
+        PerPiece::Each([_, -2.0, 1e300])
+    ));
+    assert_eq!(
+        [shadowed::Custom::HOMOGENEOUS, shadowed::Affine::HOMOGENEOUS],
+        [false, true]
+    );
 }

@@ -138,6 +138,10 @@ impl<'a> Lowering<'a> {
             Expr::Lit(literal) => self.literal(literal),
             Expr::Path(path) => self.variable(path),
             Expr::Unary(unary) => self.unary(unary),
+            Expr::Binary(binary) if is_condition(&binary.op) => {
+                self.condition(expr);
+                self.reject(binary.op, NO_CONDITION)
+            }
             Expr::Binary(binary) => self.binary(binary),
             Expr::Call(call) => self.call(call),
             Expr::MethodCall(call) => self.method_call(call),
@@ -194,7 +198,7 @@ impl<'a> Lowering<'a> {
                 let operand = self.expr(&unary.expr)?;
                 Some(self.expressions.neg(operand))
             }
-            UnOp::Not(_) => self.reject(unary.op, "a condition can only stand in an `if`"),
+            UnOp::Not(_) => self.reject(unary.op, NO_CONDITION),
             _ => {
                 self.expr(&unary.expr);
                 let operator = unary.op.to_token_stream();
@@ -417,12 +421,11 @@ impl<'a> Lowering<'a> {
     fn apply(&mut self, name: &Ident, arguments: &[&Expr]) -> Option<ExprId> {
         let text = name.unraw().to_string();
         let Some(function) = find_function(&text) else {
-            for argument in arguments {
-                self.expr(argument);
-            }
+            self.visit(arguments);
             return self.reject(name, self.unknown_function(&text));
         };
         if arguments.len() != function.arity() {
+            self.visit(arguments);
             let (expected, found) = (count_of(function.arity(), "argument"), arguments.len());
             let usage = usage(function);
             return self.reject(name, format!("`{text}` takes {expected}, found {found}: {usage}"));
@@ -435,6 +438,13 @@ impl<'a> Lowering<'a> {
         let values: Vec<Option<ExprId>> = arguments.iter().map(|argument| self.expr(argument)).collect();
         let values: Option<Vec<ExprId>> = values.into_iter().collect();
         Some(self.expressions.apply(function, &values?))
+    }
+
+    /// Looks for mistakes in the arguments of a call that is itself a mistake.
+    fn visit(&mut self, arguments: &[&Expr]) {
+        for argument in arguments {
+            self.expr(argument);
+        }
     }
 
     fn unknown_function(&self, name: &str) -> String {
@@ -541,6 +551,8 @@ const OPERATORS: &str = "`+`, `-`, `*`, `/`";
 
 const NO_ASSIGNMENT: &str = "assignments are not supported in a piece; use `let name = …;`";
 
+const NO_CONDITION: &str = "a condition can only stand in an `if`: `if x > 0.0 { x } else { a * x }`";
+
 const NO_COMPARISON: &str = "expected a comparison such as `x > 0.0`";
 
 fn comparison(operator: &BinOp) -> Option<Comparison> {
@@ -572,14 +584,14 @@ fn is_compound_assignment(operator: &BinOp) -> bool {
     )
 }
 
+fn is_condition(operator: &BinOp) -> bool {
+    comparison(operator).is_some() || matches!(operator, BinOp::And(_) | BinOp::Or(_))
+}
+
 /// Why an operator that is none of `+ - * /` cannot stand between numbers.
 fn no_arithmetic(operator: &BinOp) -> String {
     let symbol = operator.to_token_stream();
     match operator {
-        BinOp::And(_) | BinOp::Or(_) => "a condition can only stand in an `if`".to_owned(),
-        operator if comparison(operator).is_some() => {
-            "a comparison can only stand in the condition of an `if`".to_owned()
-        }
         BinOp::BitXor(_) => {
             format!("unsupported operator `{symbol}` in piece; a power is written `x.powi(2)`")
         }
@@ -590,11 +602,12 @@ fn no_arithmetic(operator: &BinOp) -> String {
 
 /// How to call a function, in both ways.
 fn usage(function: &Function) -> String {
-    let (name, arguments) = match (&function.form, function.arity()) {
-        (Form::Power, _) => (function.name, "2"),
-        (_, 1) => (function.name, ""),
-        (_, 2) => (function.name, "y"),
-        _ => (function.name, "low, high"),
+    let name = function.name;
+    let arguments = match (&function.form, function.arity()) {
+        (Form::Power, _) => "2",
+        (_, 1) => "",
+        (_, 2) => "y",
+        _ => "low, high",
     };
     let separator = if arguments.is_empty() { "" } else { ", " };
     format!("write `{name}(x{separator}{arguments})` or `x.{name}({arguments})`")

@@ -87,6 +87,16 @@ fn every_mistake_in_a_piece_is_shown() {
 }
 
 #[test]
+fn a_misplaced_condition_is_one_mistake() {
+    let message = "a condition can only stand in an `if`: `if x > 0.0 { x } else { a * x }`";
+    let unknown = "unknown variable `y` in piece; its parameters are `x`, `a`";
+    check(
+        r#"k = 2, share = "none", piece = |x, a| a * (x > 0.0 && !(a > y) || x < a)"#,
+        &[unknown, message],
+    );
+}
+
+#[test]
 fn a_rejected_name_may_be_used() {
     check(
         r#"k = 2, share = "none", piece = |x, A, b: f32, (c, d), e| { let F = x; A * b + c - d * F }, init(A = 1, z = 2)"#,
