@@ -9,8 +9,9 @@ use proc_macro2::{Span, TokenStream, TokenTree};
 const MAX_TOKENS: usize = 2000;
 /// The deepest nesting of delimiters.
 const MAX_GROUPS: usize = 64;
-/// The deepest nesting of any kind.
-const MAX_LEVELS: usize = 256;
+/// The deepest nesting of any kind. Without optimisation the parser takes up to 16 KiB of stack for each level, so
+/// this fits into the 2 MiB of a small thread; the compiler's own have 8 MiB.
+const MAX_LEVELS: usize = 128;
 
 /// An error if the piece is too large or nested too deeply to be parsed on a small stack.
 pub(super) fn check(tokens: &TokenStream) -> syn::Result<()> {

@@ -28,7 +28,8 @@ fn expand_piece(body: &str) -> TokenStream {
 fn deep_nesting_overflows_no_stack() {
     on_a_small_stack(|| {
         let repeat = |open: &str, middle: &str, close: &str| {
-            [60, 250, 900, 1900].map(|n| format!("{}{middle}{}", open.repeat(n), close.repeat(n)))
+            [30, 42, 62, 125, 250, 900, 1900]
+                .map(|n| format!("{}{middle}{}", open.repeat(n), close.repeat(n)))
         };
         let pieces = [
             repeat("(", "a * x", ")"),
@@ -39,6 +40,9 @@ fn deep_nesting_overflows_no_stack() {
             repeat("if ", "x", ""),
             repeat("|y| ", "x", ""),
             repeat("return ", "x", ""),
+            repeat("if (", "x", ")"),
+            repeat("x + tanh(-", "a", ")"),
+            repeat("if x > a { a } else { ", "x", "}"),
             repeat("a = ", "x", ""),
             repeat("x as ", "x", ""),
             repeat("x as &", "x", ""),
