@@ -28,7 +28,11 @@ fn main() -> Result<(), Error> {
         }
         println!("  y = {:6.2}\n", y.slice(s![sample, 0, ..]));
     }
-    println!("The same x = 0 gives {:.3} in one sample and {:.3} in the other:", y[[0, 0, 2]], y[[1, 0, 0]]);
+    println!(
+        "The same x = 0 gives {:.3} in one sample and {:.3} in the other:",
+        y[[0, 0, 2]],
+        y[[1, 0, 0]]
+    );
     println!("the function follows from the whole input.");
     Ok(())
 }

@@ -21,7 +21,10 @@ fn describe<A: DynamicActivation>(x: &Array4<f32>) -> Result<(), Error> {
     let act = A::layer::<f32>(x.shape()[1]).reduction(8).build()?;
     let (_, cache) = act.forward_train(x)?;
     println!("{}", A::NAME);
-    println!("  coefficients [N, C or 1, P, K]: {:?}", cache.coefficients().shape());
+    println!(
+        "  coefficients [N, C or 1, P, K]: {:?}",
+        cache.coefficients().shape()
+    );
     match cache.attention() {
         Some(attention) => println!("  attention [N, H·W]:             {:?}", attention.shape()),
         None => println!("  attention:                      none"),

@@ -35,15 +35,27 @@ fn main() -> Result<(), Error> {
         }
 
         if step % 40 == 0 {
-            let b = cache.coefficients().index_axis_move(Axis(2), 1).into_shape_with_order(32).expect("one b");
+            let b = cache
+                .coefficients()
+                .index_axis_move(Axis(2), 1)
+                .into_shape_with_order(32)
+                .expect("one b");
             let mean = |sign: f32| {
-                let of_sign = b.iter().zip(&brightness).filter(|(_, s)| **s == sign).map(|(b, _)| *b);
+                let of_sign = b
+                    .iter()
+                    .zip(&brightness)
+                    .filter(|(_, s)| **s == sign)
+                    .map(|(b, _)| *b);
                 let values: Vec<f32> = of_sign.collect();
                 #[expect(clippy::cast_precision_loss, reason = "at most 32")]
                 let count = values.len() as f32;
                 values.iter().sum::<f32>() / count
             };
-            println!("step {step:3}: loss {loss:6.3}, mean b {:+.2} bright, {:+.2} dark", mean(1.0), mean(-1.0));
+            println!(
+                "step {step:3}: loss {loss:6.3}, mean b {:+.2} bright, {:+.2} dark",
+                mean(1.0),
+                mean(-1.0)
+            );
         }
     }
     Ok(())

@@ -26,19 +26,32 @@ fn main() -> Result<(), Error> {
         let x = 0.5 * f64::from(step);
         let value = |x: f64| DynamicElu::value(x, coefficients);
         let difference = (value(x + 1e-6) - value(x - 1e-6)) / 2e-6;
-        println!("{x:6.2} {:7.3} {:6.3} {difference:9.3}", value(x), DynamicElu::grad(x, coefficients).x);
+        println!(
+            "{x:6.2} {:7.3} {:6.3} {difference:9.3}",
+            value(x),
+            DynamicElu::grad(x, coefficients).x
+        );
     }
 
     // The layer has the same interface as every other one.
     let act = DynamicElu::layer::<f32>(16).seed(2).build()?;
-    let x = Array4::from_shape_fn((1, 16, 7, 7), |(_, c, h, w)| (c as f32 * 0.3 + (h * w) as f32).sin());
+    let x = Array4::from_shape_fn((1, 16, 7, 7), |(_, c, h, w)| {
+        (c as f32 * 0.3 + (h * w) as f32).sin()
+    });
     let (y, cache) = act.forward_train(&x)?;
     let grads = act.backward(&x, &cache, &y)?;
     println!("\n{act:?}");
-    println!("mean of y {:.4}, of its gradient {:.4}", y.mean().unwrap_or_default(), grads.x.mean().unwrap_or_default());
+    println!(
+        "mean of y {:.4}, of its gradient {:.4}",
+        y.mean().unwrap_or_default(),
+        grads.x.mean().unwrap_or_default()
+    );
 
     // A type of your own, here one that records the formula.
-    println!("\npiece = {}", DynamicElu::value(Formula("x".into()), ["a", "b", "t"].map(|c| Formula(c.into()))).0);
+    println!(
+        "\npiece = {}",
+        DynamicElu::value(Formula("x".into()), ["a", "b", "t"].map(|c| Formula(c.into()))).0
+    );
     Ok(())
 }
 
@@ -85,7 +98,10 @@ impl Elementwise for Formula {
         Self(format!("{} >= {}", self.0, other.0))
     }
     fn select(mask: Self, if_true: Self, if_false: Self) -> Self {
-        Self(format!("if {} {{ {} }} else {{ {} }}", mask.0, if_true.0, if_false.0))
+        Self(format!(
+            "if {} {{ {} }} else {{ {} }}",
+            mask.0, if_true.0, if_false.0
+        ))
     }
     fn exp(self) -> Self {
         Self(format!("exp({})", self.0))

@@ -1,15 +1,19 @@
-//! What the macro wrote: the expansion of the paper's activation, kept up to date by a test of the macro.
+//! What the macro wrote: the whole expansion, as the macro's own tests keep it.
 //!
 //! `cargo run --example 05_what_the_macro_wrote`
 
-/// `#[dynamic_activation(k = 2, share = "spatial")] pub struct DyReluB;`
-const DEFAULT: &str = include_str!("../dyrelu-macros/tests/snapshots/default_b.rs");
+/// The expansion of the paper's activation. For k = 64 it differs in the number 64.
+const DEFAULT: &str = include_str!("../dyrelu-macros/tests/snapshots/variant_b.rs");
 
-/// The same size for any number of pieces.
-const SIXTY_FOUR_PIECES: &str = include_str!("../dyrelu-macros/tests/snapshots/k64.rs");
+/// The expansion of a piece with `let` and `if`: the gradient is derived, and shares what it can.
+const SOFT_THRESHOLD: &str = include_str!("../dyrelu-macros/tests/snapshots/soft_threshold.rs");
 
 fn main() {
-    println!("{DEFAULT}");
-    let [two, sixty_four] = [DEFAULT, SIXTY_FOUR_PIECES].map(|expansion| expansion.lines().count());
-    println!("// {two} lines for k = 2, {sixty_four} for k = 64");
+    for (name, expansion) in [
+        ("the paper's piece", DEFAULT),
+        ("a piece with `let` and `if`", SOFT_THRESHOLD),
+    ] {
+        println!("// {name}: {} lines\n", expansion.lines().count());
+        println!("{expansion}");
+    }
 }

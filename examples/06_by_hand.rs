@@ -24,7 +24,10 @@ impl Piece<2> for ByHand {
     #[inline(always)]
     fn grad<E: Elementwise>(x: E, [a, _]: [E; 2]) -> PieceGrad<E, 2> {
         let one = x.lift(1.0);
-        PieceGrad { x: a, coefficients: [x, one] }
+        PieceGrad {
+            x: a,
+            coefficients: [x, one],
+        }
     }
 }
 
@@ -33,8 +36,16 @@ impl DynamicActivation for ByHand {
     const SHARING: Sharing = Sharing::Spatial;
     const COMBINE: Combine = Combine::Max;
     const COEFFICIENTS: &'static [Coefficient] = &[
-        Coefficient { name: "a", init: PerPiece::First(1.0), lambda: PerPiece::Same(1.0) },
-        Coefficient { name: "b", init: PerPiece::Same(0.0), lambda: PerPiece::Same(0.5) },
+        Coefficient {
+            name: "a",
+            init: PerPiece::First(1.0),
+            lambda: PerPiece::Same(1.0),
+        },
+        Coefficient {
+            name: "b",
+            init: PerPiece::Same(0.0),
+            lambda: PerPiece::Same(0.5),
+        },
     ];
     const HOMOGENEOUS: bool = true;
     type Pieces = Pieces<2, 2>;
@@ -48,8 +59,10 @@ fn main() -> Result<(), Error> {
     let x = Array4::from_shape_fn((2, 8, 4, 4), |(n, c, h, w)| (n + c) as f32 - (h * w) as f32 / 2.0);
     let (y, cache) = generated.forward_train(&x)?;
     let (y_by_hand, cache_by_hand) = by_hand.forward_train(&x)?;
-    let (grads, grads_by_hand) =
-        (generated.backward(&x, &cache, &y)?, by_hand.backward(&x, &cache_by_hand, &y_by_hand)?);
+    let (grads, grads_by_hand) = (
+        generated.backward(&x, &cache, &y)?,
+        by_hand.backward(&x, &cache_by_hand, &y_by_hand)?,
+    );
 
     println!("outputs equal to the last bit:   {}", y == y_by_hand);
     println!("gradients equal to the last bit: {}", grads.x == grads_by_hand.x);

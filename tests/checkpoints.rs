@@ -70,12 +70,18 @@ fn tensors() -> Vec<(&'static str, Vec<usize>, Vec<f32>)> {
     ]
 }
 
-fn file(tensors: &[(&'static str, Vec<usize>, Vec<f32>)], metadata: Option<HashMap<String, String>>) -> Vec<u8> {
-    let bytes: Vec<Vec<u8>> =
-        tensors.iter().map(|(_, _, values)| values.iter().flat_map(|v| v.to_le_bytes()).collect()).collect();
-    let views = tensors.iter().zip(&bytes).map(|((name, shape, _), bytes)| {
-        (*name, TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap())
-    });
+fn file(
+    tensors: &[(&'static str, Vec<usize>, Vec<f32>)],
+    metadata: Option<HashMap<String, String>>,
+) -> Vec<u8> {
+    let bytes: Vec<Vec<u8>> = tensors
+        .iter()
+        .map(|(_, _, values)| values.iter().flat_map(|v| v.to_le_bytes()).collect())
+        .collect();
+    let views = tensors
+        .iter()
+        .zip(&bytes)
+        .map(|((name, shape, _), bytes)| (*name, TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap()));
     serialize(views, metadata).unwrap()
 }
 
@@ -111,7 +117,12 @@ fn missing_and_unknown_tensors_are_errors() {
          expected [\"fc1.weight\", \"fc1.bias\", \"fc2.weight\", \"fc2.bias\"]",
     );
     // A layer with attention is not one without.
-    let c = DyReluC::layer::<f32>(4).hidden(1).build().unwrap().to_safetensors().unwrap();
+    let c = DyReluC::layer::<f32>(4)
+        .hidden(1)
+        .build()
+        .unwrap()
+        .to_safetensors()
+        .unwrap();
     let error = Layer::<DyReluB, f32>::from_safetensors(&c).unwrap_err();
     assert!(matches!(error, Error::UnknownTensor { name, .. } if name == "attention.bias"));
     let error = Layer::<DyReluC, f32>::from_safetensors(&file(&tensors(), None)).unwrap_err();
@@ -131,21 +142,31 @@ fn wrong_shapes_and_types_are_errors() {
         &with(2, vec![8, 1]),
         &format!("{expected} `fc2.weight` to have shape [16, 1], found [8, 1]"),
     );
-    refuse::<DyReluB, f32>(&with(3, vec![4, 4]), &format!("{expected} `fc2.bias` to have shape [16], found [4, 4]"));
+    refuse::<DyReluB, f32>(
+        &with(3, vec![4, 4]),
+        &format!("{expected} `fc2.bias` to have shape [16], found [4, 4]"),
+    );
     refuse::<DyReluB, f32>(
         &with(0, vec![4]),
-        &format!("{expected} `fc1.weight` to have shape [hidden units, channels], each at least 1, found [4]"),
+        &format!(
+            "{expected} `fc1.weight` to have shape [hidden units, channels], each at least 1, found [4]"
+        ),
     );
     refuse::<DyReluB, f32>(
         &with(0, vec![0, 4]),
-        &format!("{expected} `fc1.weight` to have shape [hidden units, channels], each at least 1, found [0, 4]"),
+        &format!(
+            "{expected} `fc1.weight` to have shape [hidden units, channels], each at least 1, found [0, 4]"
+        ),
     );
     // The same file is a layer of mode A with another number of outputs: refused as well.
     refuse::<DyReluA, f32>(
         &file(&tensors(), None),
         &format!("{expected} `fc2.weight` to have shape [4, 1], found [16, 1]"),
     );
-    refuse::<DyReluB, f64>(&file(&tensors(), None), &format!("{expected} `fc1.weight` to hold F64, found F32"));
+    refuse::<DyReluB, f64>(
+        &file(&tensors(), None),
+        &format!("{expected} `fc1.weight` to hold F64, found F32"),
+    );
 }
 
 #[test]
@@ -154,7 +175,13 @@ fn wrong_metadata_is_an_error() {
     tensors.push(("attention.weight", vec![1, 4, 1, 1], vec![0.0; 4]));
     tensors.push(("attention.bias", vec![1], vec![0.0]));
     let with = |temperature: &str| {
-        file(&tensors, Some(HashMap::from([("temperature".to_owned(), temperature.to_owned())])))
+        file(
+            &tensors,
+            Some(HashMap::from([(
+                "temperature".to_owned(),
+                temperature.to_owned(),
+            )])),
+        )
     };
     // Weights of 1×1 convolutions load; without a temperature it is the default.
     let layer = Layer::<DyReluC, f32>::from_safetensors(&file(&tensors, None)).unwrap();
@@ -174,7 +201,10 @@ fn damaged_files_are_errors() {
     let bytes = file(&tensors(), None);
     for len in 0..bytes.len() {
         assert!(
-            matches!(Layer::<DyReluB, f32>::from_safetensors(&bytes[..len]), Err(Error::Safetensors(_))),
+            matches!(
+                Layer::<DyReluB, f32>::from_safetensors(&bytes[..len]),
+                Err(Error::Safetensors(_))
+            ),
             "{len}"
         );
     }
@@ -209,12 +239,18 @@ fn hostile_files_are_errors() {
     ] {
         let error = hostile(header);
         assert!(
-            matches!(error, Error::Safetensors(_) | Error::MissingTensor { .. } | Error::TensorShape { .. }),
+            matches!(
+                error,
+                Error::Safetensors(_) | Error::MissingTensor { .. } | Error::TensorShape { .. }
+            ),
             "{header}: {error}"
         );
     }
     let huge = u64::MAX.to_le_bytes();
-    assert!(matches!(Layer::<DyReluB, f32>::from_safetensors(&huge), Err(Error::Safetensors(_))));
+    assert!(matches!(
+        Layer::<DyReluB, f32>::from_safetensors(&huge),
+        Err(Error::Safetensors(_))
+    ));
 }
 
 /// A checkpoint of a whole network: the layer takes the tensors under its prefix.
@@ -236,7 +272,13 @@ fn a_layer_loads_its_part_of_a_network() {
 
     let mut layer = DyReluB::layer::<f32>(4).hidden(1).build().unwrap();
     layer.load_tensors(&network, "features.3.act.").unwrap();
-    assert!(layer.parameter("fc2.bias").unwrap().iter().all(|&v| (v - 4.0).abs() < f32::EPSILON));
+    assert!(
+        layer
+            .parameter("fc2.bias")
+            .unwrap()
+            .iter()
+            .all(|&v| (v - 4.0).abs() < f32::EPSILON)
+    );
     let error = layer.load_tensors(&network, "features.4.").unwrap_err();
     assert!(matches!(error, Error::MissingTensor { name, .. } if name == "features.4.fc1.weight"));
 }

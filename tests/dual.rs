@@ -16,14 +16,20 @@ struct Dual {
 impl Dual {
     /// f(self), for the value of f and its derivative there.
     fn chain(self, value: f64, derivative: f64) -> Self {
-        Self { value, slope: derivative * self.slope }
+        Self {
+            value,
+            slope: derivative * self.slope,
+        }
     }
 }
 
 impl Add for Dual {
     type Output = Self;
     fn add(self, other: Self) -> Self {
-        Self { value: self.value + other.value, slope: self.slope + other.slope }
+        Self {
+            value: self.value + other.value,
+            slope: self.slope + other.slope,
+        }
     }
 }
 
@@ -37,7 +43,10 @@ impl Sub for Dual {
 impl Mul for Dual {
     type Output = Self;
     fn mul(self, other: Self) -> Self {
-        Self { value: self.value * other.value, slope: self.slope * other.value + self.value * other.slope }
+        Self {
+            value: self.value * other.value,
+            slope: self.slope * other.value + self.value * other.slope,
+        }
     }
 }
 
@@ -45,7 +54,10 @@ impl Div for Dual {
     type Output = Self;
     fn div(self, other: Self) -> Self {
         let value = self.value / other.value;
-        Self { value, slope: (self.slope - value * other.slope) / other.value }
+        Self {
+            value,
+            slope: (self.slope - value * other.slope) / other.value,
+        }
     }
 }
 
@@ -102,12 +114,24 @@ fn check<A: Piece<P>, const P: usize>(name: &str) {
         let grad = A::grad(x, coefficients);
         let expected = (0..=P).map(|variable| {
             let seed = |i: usize| if i == variable { 1.0 } else { 0.0 };
-            let coefficient = |p: usize| Dual { value: coefficients[p], slope: seed(p) };
-            A::value(Dual { value: x, slope: seed(P) }, std::array::from_fn(coefficient))
+            let coefficient = |p: usize| Dual {
+                value: coefficients[p],
+                slope: seed(p),
+            };
+            A::value(
+                Dual {
+                    value: x,
+                    slope: seed(P),
+                },
+                std::array::from_fn(coefficient),
+            )
         });
         let found = grad.coefficients.into_iter().chain([grad.x]);
         for (variable, (found, Dual { value, slope })) in found.zip(expected).enumerate() {
-            assert!((value - A::value(x, coefficients)).abs() <= 1e-13 * (1.0 + value.abs()), "{name}: value");
+            assert!(
+                (value - A::value(x, coefficients)).abs() <= 1e-13 * (1.0 + value.abs()),
+                "{name}: value"
+            );
             assert!(
                 (found - slope).abs() <= 1e-11 * (1.0 + slope.abs()),
                 "{name}: derivative {variable} at x = {x}, {coefficients:?} is {found}, expected {slope}"

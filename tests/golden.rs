@@ -52,7 +52,9 @@ fn check<A: DynamicActivation>(file: &SafeTensors<'_>, metadata: &HashMap<String
     let names = &NAMES[..layer.parameters().len()];
     for (ours, theirs) in names {
         let mut parameter = layer.parameter_mut(ours).unwrap();
-        let value = get(&format!("param.{theirs}")).into_shape_with_order(parameter.shape()).unwrap();
+        let value = get(&format!("param.{theirs}"))
+            .into_shape_with_order(parameter.shape())
+            .unwrap();
         parameter.assign(&value);
     }
 
@@ -60,7 +62,12 @@ fn check<A: DynamicActivation>(file: &SafeTensors<'_>, metadata: &HashMap<String
     assert_close("y", &y, &get("y"), 1e-12);
     assert_eq!(layer.forward(&x).unwrap(), y);
     for (p, name) in ["mid.coef_a", "mid.coef_b"].into_iter().enumerate() {
-        assert_close(name, &cache.coefficients().index_axis(Axis(2), p).into_dyn(), &get(name), 1e-12);
+        assert_close(
+            name,
+            &cache.coefficients().index_axis(Axis(2), p).into_dyn(),
+            &get(name),
+            1e-12,
+        );
     }
     assert_eq!(cache.attention().is_some(), metadata["mode"] == "C");
     if let Some(attention) = cache.attention() {
@@ -71,7 +78,9 @@ fn check<A: DynamicActivation>(file: &SafeTensors<'_>, metadata: &HashMap<String
     assert_close("dx", &grads.x, &get("dx"), 1e-12);
     for (ours, theirs) in names {
         let grad = grads.parameter(ours).unwrap();
-        let expected = get(&format!("grad.{theirs}")).into_shape_with_order(grad.shape()).unwrap();
+        let expected = get(&format!("grad.{theirs}"))
+            .into_shape_with_order(grad.shape())
+            .unwrap();
         if *ours == "attention.bias" {
             // Exactly zero for us; PyTorch's sum of terms that cancel is not.
             assert_eq!(grad.iter().copied().collect::<Vec<_>>(), [0.0]);
@@ -88,13 +97,22 @@ fn values_and_gradients_are_those_of_pytorch() {
     for entry in std::fs::read_dir(golden()).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();
-        if path.extension().is_none_or(|extension| extension != "safetensors") || name.starts_with("islanna") {
+        if path
+            .extension()
+            .is_none_or(|extension| extension != "safetensors")
+            || name.starts_with("islanna")
+        {
             continue;
         }
         println!("{name}");
         let bytes = std::fs::read(&path).unwrap();
         let file = SafeTensors::deserialize(&bytes).unwrap();
-        let metadata = SafeTensors::read_metadata(&bytes).unwrap().1.metadata().clone().unwrap();
+        let metadata = SafeTensors::read_metadata(&bytes)
+            .unwrap()
+            .1
+            .metadata()
+            .clone()
+            .unwrap();
         let case = match (metadata["mode"].as_str(), metadata["k"].as_str()) {
             _ if name == "b_k3_constants.safetensors" => check::<B3Constants>,
             _ if name == "c_k2_constants.safetensors" => check::<C2Constants>,
@@ -161,6 +179,10 @@ fn a_rank_two_input_is_a_map_of_one_position() {
     let x = tensor(&file, "x");
     let flat = x.clone().into_shape_with_order(IxDyn(&x.shape()[..2])).unwrap();
     let layer = B2::layer::<f64>(x.shape()[1]).build().unwrap();
-    let y = layer.forward(&x).unwrap().into_shape_with_order(flat.shape()).unwrap();
+    let y = layer
+        .forward(&x)
+        .unwrap()
+        .into_shape_with_order(flat.shape())
+        .unwrap();
     assert_eq!(layer.forward(&flat).unwrap(), y);
 }

@@ -30,7 +30,10 @@ impl Count {
         self.kinks += 1;
         let left = 2.0 * (here - before) / STEP - (here - loss(-2.0 * STEP)) / (2.0 * STEP);
         let right = 2.0 * (after - here) / STEP - (loss(2.0 * STEP) - here) / (2.0 * STEP);
-        assert!(close(left) || close(right), "{what}: derivative {derivative}, differences {left} and {right}");
+        assert!(
+            close(left) || close(right),
+            "{what}: derivative {derivative}, differences {left} and {right}"
+        );
     }
 }
 
@@ -59,11 +62,15 @@ fn check_layer<A: DynamicActivation>(layer: &Layer<A, f64>, shape: &[usize], see
     }
     for (name, grad) in grads.parameters() {
         for (i, &derivative) in grad.iter().enumerate() {
-            count.compare(&format!("{layer:?}, {shape:?}, {name}[{i}]"), derivative, |step| {
-                let mut layer = layer.clone();
-                layer.parameter_mut(name).unwrap().as_slice_mut().unwrap()[i] += step;
-                loss(&layer, &x)
-            });
+            count.compare(
+                &format!("{layer:?}, {shape:?}, {name}[{i}]"),
+                derivative,
+                |step| {
+                    let mut layer = layer.clone();
+                    layer.parameter_mut(name).unwrap().as_slice_mut().unwrap()[i] += step;
+                    loss(&layer, &x)
+                },
+            );
         }
     }
 }
@@ -100,7 +107,6 @@ macro_rules! piece {
     }};
 }
 
-piece!(affine: init(a = 1.0, b = 0.0), lambda(a = 1.0, b = 0.5), piece = |x, a, b| a * x + b);
 piece!(swish: init(a = 1.0, b = 1.0, c = 0.0), piece = |x, a, b, c| a * x * sigmoid(b * x) + c);
 piece!(branch: init(a = 1.0, b = 0.5, t = 0.1), lambda(t = 0.3), piece = |x, a, b, t| {
     let u = x - t;

@@ -44,14 +44,23 @@ fn pool_is_its_twin() {
             let x = input(3 * len, 1);
             let mut pooled = narrow::<T>(&[9.0; 3]);
             pool::forward(level, len, &narrow(&x), &mut pooled);
-            check("pooled", level, &pooled, &reference::pool::forward(3, len, &x), tolerance);
+            check(
+                "pooled",
+                level,
+                &pooled,
+                &reference::pool::forward(3, len, &x),
+                tolerance,
+            );
 
             let before = input(3 * len, 2);
             let grad_pooled = input(3, 3);
             let mut grad_x = narrow::<T>(&before);
             pool::backward(level, len, &narrow(&grad_pooled), &mut grad_x);
             let mut expected = reference::pool::backward(len, &grad_pooled);
-            expected.iter_mut().zip(before).for_each(|(grad, before)| *grad += before);
+            expected
+                .iter_mut()
+                .zip(before)
+                .for_each(|(grad, before)| *grad += before);
             check("gradient of x", level, &grad_x, &expected, tolerance);
         }
     }
@@ -73,22 +82,43 @@ fn the_mean_of_a_million_equal_numbers_is_exact_to_a_millionth() {
 #[test]
 fn linear_is_its_twin() {
     fn run<T: Scalar>(level: Level, tolerance: f64) {
-        for (samples, inputs, outputs) in [(0, 3, 2), (1, 1, 1), (3, 5, 7), (2, 64, 16), (2, 17, 129), (5, 33, 4)] {
+        for (samples, inputs, outputs) in [
+            (0, 3, 2),
+            (1, 1, 1),
+            (3, 5, 7),
+            (2, 64, 16),
+            (2, 17, 129),
+            (5, 33, 4),
+        ] {
             let (x, weight) = (input(samples * inputs, 1), input(outputs * inputs, 2));
             let (bias, grad_y) = (input(outputs, 3), input(samples * outputs, 4));
             let (x_t, weight_t) = (narrow::<T>(&x), narrow::<T>(&weight));
 
             let mut y = narrow::<T>(&vec![9.0; samples * outputs]);
             linear::forward(level, inputs, &x_t, &weight_t, &narrow(&bias), &mut y);
-            check("y", level, &y, &reference::linear::forward(inputs, &x, &weight, &bias), tolerance);
+            check(
+                "y",
+                level,
+                &y,
+                &reference::linear::forward(inputs, &x, &weight, &bias),
+                tolerance,
+            );
 
             let mut grads = [x.len(), weight.len(), outputs].map(|len| narrow::<T>(&vec![9.0; len]));
             let [grad_x, grad_weight, grad_bias] = &mut grads;
             linear::backward(
                 level,
-                linear::Operands { inputs, x: &x_t, weight: &weight_t },
+                linear::Operands {
+                    inputs,
+                    x: &x_t,
+                    weight: &weight_t,
+                },
                 &narrow(&grad_y),
-                linear::Gradients { x: grad_x, weight: grad_weight, bias: grad_bias },
+                linear::Gradients {
+                    x: grad_x,
+                    weight: grad_weight,
+                    bias: grad_bias,
+                },
             );
             let expected = reference::linear::backward(inputs, &x, &weight, &grad_y);
             for (i, (grad, expected)) in grads.iter().zip(&expected).enumerate() {
@@ -106,10 +136,22 @@ fn squash_is_its_twin() {
             let (raw, grad) = (input(len, 1), input(len, 2));
             let mut residuals = narrow::<T>(&raw);
             squash::forward(level, &mut residuals);
-            check("residuals", level, &residuals, &reference::squash::forward(&raw), tolerance);
+            check(
+                "residuals",
+                level,
+                &residuals,
+                &reference::squash::forward(&raw),
+                tolerance,
+            );
             let mut grad_raw = narrow::<T>(&grad);
             squash::backward(&residuals, &mut grad_raw);
-            check("gradient", level, &grad_raw, &reference::squash::backward(&raw, &grad), tolerance);
+            check(
+                "gradient",
+                level,
+                &grad_raw,
+                &reference::squash::backward(&raw, &grad),
+                tolerance,
+            );
         }
     }
     for_all!(run);
@@ -122,7 +164,10 @@ fn squash_keeps_its_digits_near_zero() {
         let mut values = [1e-6_f32, -1e-20, 0.0, 200.0, -200.0, f32::INFINITY, f32::NAN];
         squash::forward(level, &mut values);
         let [small, tiny, zero, one, minus_one, at_infinity, nan] = values;
-        assert!((small / 5e-7 - 1.0).abs() < 1e-6 && (tiny / -5e-21 - 1.0).abs() < 1e-6, "{values:?}");
+        assert!(
+            (small / 5e-7 - 1.0).abs() < 1e-6 && (tiny / -5e-21 - 1.0).abs() < 1e-6,
+            "{values:?}"
+        );
         assert_eq!([zero, one, minus_one, at_infinity], [0.0, 1.0, -1.0, 1.0]);
         assert!(nan.is_nan());
     }
@@ -132,12 +177,23 @@ fn squash_keeps_its_digits_near_zero() {
 fn hyper_is_its_twin() {
     fn run<T: Scalar>(level: Level, tolerance: f64) {
         for (samples, inputs, hidden, outputs) in [(1, 1, 1, 1), (3, 8, 2, 32), (2, 33, 5, 70)] {
-            let arrays = [hidden * inputs, hidden, outputs * hidden, outputs].map(|len| input(len, len as u64));
+            let arrays =
+                [hidden * inputs, hidden, outputs * hidden, outputs].map(|len| input(len, len as u64));
             let [fc1_weight, fc1_bias, fc2_weight, fc2_bias] = &arrays;
-            let weights = hyper::Weights { fc1_weight, fc1_bias, fc2_weight, fc2_bias };
+            let weights = hyper::Weights {
+                fc1_weight,
+                fc1_bias,
+                fc2_weight,
+                fc2_bias,
+            };
             let arrays = arrays.each_ref().map(|values| narrow::<T>(values));
             let [fc1_weight, fc1_bias, fc2_weight, fc2_bias] = &arrays;
-            let weights_t = hyper::Weights { fc1_weight, fc1_bias, fc2_weight, fc2_bias };
+            let weights_t = hyper::Weights {
+                fc1_weight,
+                fc1_bias,
+                fc2_weight,
+                fc2_bias,
+            };
             let (pooled, grad) = (input(samples * inputs, 5), input(samples * outputs, 6));
             let pooled_t = narrow::<T>(&pooled);
 
@@ -154,7 +210,11 @@ fn hyper_is_its_twin() {
             hyper::backward(
                 level,
                 weights_t,
-                hyper::Activations { pooled: &pooled_t, hidden: &hidden_t, residuals: &residuals },
+                hyper::Activations {
+                    pooled: &pooled_t,
+                    hidden: &hidden_t,
+                    residuals: &residuals,
+                },
                 &mut narrow::<T>(&grad),
                 hyper::Gradients {
                     pooled: grad_pooled,
@@ -180,10 +240,20 @@ fn coefficients_are_their_twin() {
     let (residuals, grad) = (input(30, 3), input(30, 4));
     let mut found = vec![0.0; 30];
     coefficients::forward(&init, &lambda, &residuals, &mut found);
-    assert_slices_close("values", &found, &reference::coefficients::forward(&init, &lambda, &residuals), 1e-15);
+    assert_slices_close(
+        "values",
+        &found,
+        &reference::coefficients::forward(&init, &lambda, &residuals),
+        1e-15,
+    );
     let mut found = grad.clone();
     coefficients::backward(&lambda, &mut found);
-    assert_slices_close("gradients", &found, &reference::coefficients::backward(&lambda, &grad), 1e-15);
+    assert_slices_close(
+        "gradients",
+        &found,
+        &reference::coefficients::backward(&lambda, &grad),
+        1e-15,
+    );
 }
 
 #[test]
@@ -194,8 +264,16 @@ fn attention_is_its_twin() {
             for (channels, temperature) in [(1, 10.0), (6, 0.5)] {
                 let (x, weight) = (input(2 * channels * positions, 1), input(channels, 2));
                 let (x_t, weight_t) = (narrow::<T>(&x), narrow::<T>(&weight));
-                let operands = attention::Operands { positions, temperature, weight: &weight };
-                let operands_t = attention::Operands { positions, temperature, weight: &weight_t };
+                let operands = attention::Operands {
+                    positions,
+                    temperature,
+                    weight: &weight,
+                };
+                let operands_t = attention::Operands {
+                    positions,
+                    temperature,
+                    weight: &weight_t,
+                };
 
                 let mut found = [0, 1].map(|_| narrow::<T>(&vec![9.0; 2 * positions]));
                 let [softmax, pi] = &mut found;
@@ -208,14 +286,31 @@ fn attention_is_its_twin() {
                 let mut grad_x = narrow::<T>(&before);
                 let mut grad_weight = narrow::<T>(&vec![9.0; channels]);
                 let mut grad_pi = narrow::<T>(&grad);
-                attention::backward(level, operands_t, &x_t, softmax, &mut grad_pi, &mut grad_x, &mut grad_weight);
+                attention::backward(
+                    level,
+                    operands_t,
+                    &x_t,
+                    softmax,
+                    &mut grad_pi,
+                    &mut grad_x,
+                    &mut grad_weight,
+                );
                 let [mut expected_x, expected_weight] =
                     reference::attention::backward(operands, &x, &expected[0], &grad);
-                expected_x.iter_mut().zip(before).for_each(|(grad, before)| *grad += before);
+                expected_x
+                    .iter_mut()
+                    .zip(before)
+                    .for_each(|(grad, before)| *grad += before);
                 check("gradient of x", level, &grad_x, &expected_x, 20.0 * tolerance);
-                let scale = 1.0 + expected_weight.iter().fold(0.0, |scale: f64, v| scale.max(v.abs()));
+                let scale = 1.0
+                    + expected_weight
+                        .iter()
+                        .fold(0.0, |scale: f64, v| scale.max(v.abs()));
                 for (found, expected) in widen(&grad_weight).iter().zip(&expected_weight) {
-                    assert!((found - expected).abs() < 100.0 * tolerance * scale, "{found} {expected}");
+                    assert!(
+                        (found - expected).abs() < 100.0 * tolerance * scale,
+                        "{found} {expected}"
+                    );
                 }
             }
         }
@@ -270,30 +365,55 @@ fn piecewise_case<A: DynamicActivation + Piece<P>, T: Scalar, const K: usize, co
             Sharing::Unshared => input(samples * len, 4).iter().map(|v| v.abs()).collect(),
             _ => Vec::new(),
         };
-        let operands = piecewise::Operands { len, coefficients: &coefficients, attention: &attention };
+        let operands = piecewise::Operands {
+            len,
+            coefficients: &coefficients,
+            attention: &attention,
+        };
         let (coefficients_t, attention_t) = (narrow::<T>(&coefficients), narrow::<T>(&attention));
-        let operands_t = piecewise::Operands { len, coefficients: &coefficients_t, attention: &attention_t };
+        let operands_t = piecewise::Operands {
+            len,
+            coefficients: &coefficients_t,
+            attention: &attention_t,
+        };
         let x_t = narrow::<T>(&x);
 
         let mut y = narrow::<T>(&vec![9.0; x.len()]);
         piecewise::forward::<A, T, K, P>(level, operands_t, &x_t, &mut y);
-        check("y", level, &y, &reference::piecewise::forward::<A, K, P>(operands, &x), tolerance);
+        check(
+            "y",
+            level,
+            &y,
+            &reference::piecewise::forward::<A, K, P>(operands, &x),
+            tolerance,
+        );
         let mut inplace = x_t.clone();
         piecewise::forward_inplace::<A, T, K, P>(level, operands_t, &mut inplace);
         assert!(inplace == y, "in place ({level:?})");
 
-        let mut grads = [x.len(), coefficients.len(), attention.len()].map(|len| narrow::<T>(&vec![9.0; len]));
+        let mut grads =
+            [x.len(), coefficients.len(), attention.len()].map(|len| narrow::<T>(&vec![9.0; len]));
         let [grad_x, grad_coefficients, grad_attention] = &mut grads;
         piecewise::backward::<A, T, K, P>(
             level,
             operands_t,
             &x_t,
             &narrow(&grad_y),
-            piecewise::Gradients { x: grad_x, coefficients: grad_coefficients, attention: grad_attention },
+            piecewise::Gradients {
+                x: grad_x,
+                coefficients: grad_coefficients,
+                attention: grad_attention,
+            },
         );
         let expected = reference::piecewise::backward::<A, K, P>(operands, &x, &grad_y);
         for (i, (grad, expected)) in grads.iter().zip(&expected).enumerate() {
-            check(["x", "coefficients", "attention"][i], level, grad, expected, 5.0 * tolerance);
+            check(
+                ["x", "coefficients", "attention"][i],
+                level,
+                grad,
+                expected,
+                5.0 * tolerance,
+            );
         }
     }
 }
@@ -308,10 +428,18 @@ fn long_sums_of_coefficient_gradients_are_accurate_in_single_precision() {
         let mut grad_coefficients = [0.0; 4];
         piecewise::backward::<AffineB, f32, 2, 2>(
             level,
-            piecewise::Operands { len, coefficients: &[1.0, 0.0, 0.0, 0.0], attention: &[] },
+            piecewise::Operands {
+                len,
+                coefficients: &[1.0, 0.0, 0.0, 0.0],
+                attention: &[],
+            },
             &x,
             &grad_y,
-            piecewise::Gradients { x: &mut grad_x, coefficients: &mut grad_coefficients, attention: &mut [] },
+            piecewise::Gradients {
+                x: &mut grad_x,
+                coefficients: &mut grad_coefficients,
+                attention: &mut [],
+            },
         );
         let [a0, a1, b0, b1] = grad_coefficients.map(f64::from);
         let sum = f64::from(0.1_f32) * 1_000_003.0;
@@ -335,10 +463,18 @@ fn padding_of_short_rows_has_no_effect() {
         let (mut grad_x, mut grad_a) = ([0.0; 3], [0.0]);
         piecewise::backward::<Logarithm, f32, 1, 1>(
             level,
-            piecewise::Operands { len: 3, coefficients: &[1.0], attention: &[] },
+            piecewise::Operands {
+                len: 3,
+                coefficients: &[1.0],
+                attention: &[],
+            },
             &x,
             &grad_y,
-            piecewise::Gradients { x: &mut grad_x, coefficients: &mut grad_a, attention: &mut [] },
+            piecewise::Gradients {
+                x: &mut grad_x,
+                coefficients: &mut grad_a,
+                attention: &mut [],
+            },
         );
         assert_eq!(grad_x, [1.0, 0.5, 0.25]);
         assert!((grad_a[0] - 8.0_f32.ln()).abs() < 1e-6, "{grad_a:?}");
@@ -355,7 +491,11 @@ fn the_first_of_equal_pieces_gets_the_gradient() {
             let mut grad_coefficients = [9.0; 4];
             piecewise::backward::<AffineB, f64, 2, 2>(
                 level,
-                piecewise::Operands { len, coefficients: &[1.0, 0.0, 0.0, 0.0], attention: &[] },
+                piecewise::Operands {
+                    len,
+                    coefficients: &[1.0, 0.0, 0.0, 0.0],
+                    attention: &[],
+                },
                 &x,
                 &grad_y,
                 piecewise::Gradients {

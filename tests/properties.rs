@@ -29,7 +29,12 @@ curved!(CurvedB "spatial");
 curved!(CurvedC "none");
 
 fn shapes() -> impl Strategy<Value = (usize, usize, usize, u64)> {
-    (1_usize..4, 1_usize..9, prop_oneof![1_usize..20, 30_usize..70], any::<u64>())
+    (
+        1_usize..4,
+        1_usize..9,
+        prop_oneof![1_usize..20, 30_usize..70],
+        any::<u64>(),
+    )
 }
 
 fn layer<A: DynamicActivation>(channels: usize, seed: u64) -> Layer<A, f64> {
@@ -205,7 +210,9 @@ fn an_infinite_input_has_infinite_or_undefined_output() {
         parameter.fill(0.0);
     }
     // Zero weights times an infinite mean are NaN, and so is everything after it.
-    let x = ArrayD::from_elem(vec![1, 1, 2], f64::INFINITY).into_dimensionality::<Ix3>().unwrap();
+    let x = ArrayD::from_elem(vec![1, 1, 2], f64::INFINITY)
+        .into_dimensionality::<Ix3>()
+        .unwrap();
     assert!(layer.forward(&x).unwrap().iter().all(|v| v.is_nan()));
 
     // With weights, the residuals are ±1: slopes 1 + 1, 0 + 1, 0 − 1.

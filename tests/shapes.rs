@@ -59,30 +59,55 @@ fn without_a_spatial_axis_the_mean_is_the_input() {
     let (y, cache) = layer.forward_train(&x).unwrap();
     assert_eq!(cache.pooled().into_dyn(), x);
     let map = x.clone().insert_axis(Axis(2)).insert_axis(Axis(3));
-    assert_eq!(layer.forward(&map).unwrap().remove_axis(Axis(3)).remove_axis(Axis(2)), y);
+    assert_eq!(
+        layer
+            .forward(&map)
+            .unwrap()
+            .remove_axis(Axis(3))
+            .remove_axis(Axis(2)),
+        y
+    );
 }
 
 #[test]
 fn a_single_position_has_an_attention_of_one_third() {
     let layer = DyReluC::layer::<f64>(5).build().unwrap();
     let (_, cache) = layer.forward_train(&random::<f64>(&[2, 5, 1, 1], 1)).unwrap();
-    assert!(cache.attention().unwrap().iter().all(|&pi| (pi - 1.0 / 3.0).abs() < 1e-15));
+    assert!(
+        cache
+            .attention()
+            .unwrap()
+            .iter()
+            .all(|&pi| (pi - 1.0 / 3.0).abs() < 1e-15)
+    );
 }
 
 #[test]
 fn fewer_channels_than_the_reduction_leave_one_hidden_unit() {
     let layer = DyReluB::layer::<f32>(3).reduction(8).build().unwrap();
     assert_eq!(layer.hidden(), 1);
-    assert_eq!(DyReluB::layer::<f32>(31).reduction(8).build().unwrap().hidden(), 3);
+    assert_eq!(
+        DyReluB::layer::<f32>(31).reduction(8).build().unwrap().hidden(),
+        3
+    );
     assert!(layer.forward(&Array4::zeros((2, 3, 4, 4))).is_ok());
 }
 
 #[test]
 fn a_layer_without_channels_is_an_error() {
     let message = |layer: Result<Layer<DyReluB, f32>, Error>| layer.unwrap_err().to_string();
-    assert_eq!(message(DyReluB::layer(0).build()), "expected channels to be at least 1, found 0");
-    assert_eq!(message(DyReluB::layer(8).reduction(0).build()), "expected reduction to be at least 1, found 0");
-    assert_eq!(message(DyReluB::layer(8).hidden(0).build()), "expected hidden units to be at least 1, found 0");
+    assert_eq!(
+        message(DyReluB::layer(0).build()),
+        "expected channels to be at least 1, found 0"
+    );
+    assert_eq!(
+        message(DyReluB::layer(8).reduction(0).build()),
+        "expected reduction to be at least 1, found 0"
+    );
+    assert_eq!(
+        message(DyReluB::layer(8).hidden(0).build()),
+        "expected hidden units to be at least 1, found 0"
+    );
     assert_eq!(
         message(DyReluB::layer(8).temperature(1.0).build()),
         "expected temperature to be left alone: only `share = \"none\"` has a spatial attention, found 1"
@@ -95,7 +120,10 @@ fn a_layer_without_channels_is_an_error() {
     for temperature in [0.0, -1.0, f64::NAN, f64::INFINITY] {
         assert!(matches!(
             DyReluC::layer::<f32>(8).temperature(temperature).build(),
-            Err(Error::Option { option: "temperature", .. })
+            Err(Error::Option {
+                option: "temperature",
+                ..
+            })
         ));
     }
 }
@@ -104,12 +132,21 @@ fn a_layer_without_channels_is_an_error() {
 fn wrong_inputs_are_errors() {
     let layer = DyReluB::layer::<f32>(8).build().unwrap();
     assert_eq!(
-        layer.forward(&Array4::zeros((2, 7, 4, 4))).unwrap_err().to_string(),
+        layer
+            .forward(&Array4::zeros((2, 7, 4, 4)))
+            .unwrap_err()
+            .to_string(),
         "expected 8 channels in axis 1, found shape [2, 7, 4, 4]"
     );
     let rank = "expected an input of rank 2 or more, [N, channels, ...], found shape";
-    assert_eq!(layer.forward(&arr1(&[1.0; 8])).unwrap_err().to_string(), format!("{rank} [8]"));
-    assert_eq!(layer.forward(&arr0(1.0)).unwrap_err().to_string(), format!("{rank} []"));
+    assert_eq!(
+        layer.forward(&arr1(&[1.0; 8])).unwrap_err().to_string(),
+        format!("{rank} [8]")
+    );
+    assert_eq!(
+        layer.forward(&arr0(1.0)).unwrap_err().to_string(),
+        format!("{rank} []")
+    );
 
     let x = random::<f32>(&[2, 8, 3], 1);
     let mut y = random::<f32>(&[2, 8, 4], 2);
@@ -121,13 +158,19 @@ fn wrong_inputs_are_errors() {
     assert_eq!(y, before);
     let mut x7 = random::<f32>(&[2, 7, 3], 1);
     let before = x7.clone();
-    assert!(matches!(layer.forward_inplace(&mut x7), Err(Error::Channels { .. })));
+    assert!(matches!(
+        layer.forward_inplace(&mut x7),
+        Err(Error::Channels { .. })
+    ));
     assert_eq!(x7, before);
 
     let (y, cache) = layer.forward_train(&x).unwrap();
     assert!(matches!(
         layer.backward(&x, &cache, &random(&[2, 8, 4], 1)),
-        Err(Error::Shape { array: "gradient of the output", .. })
+        Err(Error::Shape {
+            array: "gradient of the output",
+            ..
+        })
     ));
     let other = random::<f32>(&[3, 8, 3], 1);
     assert_eq!(
@@ -135,8 +178,15 @@ fn wrong_inputs_are_errors() {
         "expected the cache of this input, for [N, channels, hidden units, positions] = [3, 8, 2, 3], \
          found one for [2, 8, 2, 3]"
     );
-    let (_, of_mode_a) = DyReluA::layer::<f32>(8).build().unwrap().forward_train(&x).unwrap();
-    assert!(matches!(layer.backward(&x, &of_mode_a, &y), Err(Error::Cache { .. })));
+    let (_, of_mode_a) = DyReluA::layer::<f32>(8)
+        .build()
+        .unwrap()
+        .forward_train(&x)
+        .unwrap();
+    assert!(matches!(
+        layer.backward(&x, &of_mode_a, &y),
+        Err(Error::Cache { .. })
+    ));
 }
 
 /// Owned arrays, views, slices with steps and reversed axes, transposed arrays, shared arrays.
@@ -144,30 +194,47 @@ fn wrong_inputs_are_errors() {
 fn every_kind_of_array_is_an_input() {
     let mut layer = DyReluC::layer::<f32>(6).build().unwrap();
     randomise(&mut layer, 1);
-    let x = random::<f32>(&[4, 6, 5, 7], 2).into_dimensionality::<ndarray::Ix4>().unwrap();
+    let x = random::<f32>(&[4, 6, 5, 7], 2)
+        .into_dimensionality::<ndarray::Ix4>()
+        .unwrap();
     let y = layer.forward(&x).unwrap();
     assert_eq!(layer.forward(&x.view()).unwrap(), y);
     assert_eq!(layer.forward(&x.to_shared()).unwrap(), y);
-    assert_eq!(layer.forward(&x.clone().into_dyn()).unwrap(), y.clone().into_dyn());
+    assert_eq!(
+        layer.forward(&x.clone().into_dyn()).unwrap(),
+        y.clone().into_dyn()
+    );
 
     let reversed = x.slice(s![..;2, .., ..;-1, ..]);
-    assert_eq!(layer.forward(&reversed).unwrap(), layer.forward(&reversed.to_owned()).unwrap());
+    assert_eq!(
+        layer.forward(&reversed).unwrap(),
+        layer.forward(&reversed.to_owned()).unwrap()
+    );
     // Channels last in memory, as an NHWC framework has them.
-    let channels_last = x.view().permuted_axes([0, 2, 3, 1]).as_standard_layout().into_owned();
+    let channels_last = x
+        .view()
+        .permuted_axes([0, 2, 3, 1])
+        .as_standard_layout()
+        .into_owned();
     let channels_last = channels_last.permuted_axes([0, 3, 1, 2]);
     assert_eq!(layer.forward(&channels_last).unwrap(), y);
     let fortran = Array::from_shape_fn(ndarray::ShapeBuilder::f((4, 6, 5, 7)), |i| x[i]);
     assert_eq!(layer.forward(&fortran).unwrap(), y);
     let broadcast = x.slice(s![.., .., 0..1, 0..1]);
     let broadcast = broadcast.broadcast((4, 6, 3, 3)).unwrap();
-    assert_eq!(layer.forward(&broadcast).unwrap(), layer.forward(&broadcast.to_owned()).unwrap());
+    assert_eq!(
+        layer.forward(&broadcast).unwrap(),
+        layer.forward(&broadcast.to_owned()).unwrap()
+    );
 }
 
 #[test]
 fn outputs_of_any_strides_and_in_place() {
     let layer = DyReluC::layer::<f64>(3).build().unwrap();
     for shape in [[2, 3, 1], [2, 3, 5], [2, 3, 8], [2, 3, 16], [2, 3, 31]] {
-        let x = random::<f64>(&shape, 1).into_dimensionality::<ndarray::Ix3>().unwrap();
+        let x = random::<f64>(&shape, 1)
+            .into_dimensionality::<ndarray::Ix3>()
+            .unwrap();
         let y = layer.forward(&x).unwrap();
 
         let mut out = Array::zeros((shape[2], shape[1], shape[0])).reversed_axes();
@@ -195,12 +262,18 @@ fn outputs_of_any_strides_and_in_place() {
 fn the_same_seed_gives_the_same_layer_in_both_types() {
     let parameters = |seed| {
         let layer = DyReluC::layer::<f64>(16).seed(seed).build().unwrap();
-        layer.parameters().flat_map(|(_, value)| value.into_iter().copied().collect::<Vec<_>>()).collect::<Vec<_>>()
+        layer
+            .parameters()
+            .flat_map(|(_, value)| value.into_iter().copied().collect::<Vec<_>>())
+            .collect::<Vec<_>>()
     };
     assert_eq!(parameters(7), parameters(7));
     assert_ne!(parameters(7), parameters(8));
     let single = DyReluC::layer::<f32>(16).seed(7).build().unwrap();
-    let single: Vec<f32> = single.parameters().flat_map(|(_, v)| v.into_iter().copied().collect::<Vec<_>>()).collect();
+    let single: Vec<f32> = single
+        .parameters()
+        .flat_map(|(_, v)| v.into_iter().copied().collect::<Vec<_>>())
+        .collect();
     #[expect(clippy::cast_possible_truncation, reason = "rounding is what is tested")]
     let rounded: Vec<f32> = parameters(7).iter().map(|&v| v as f32).collect();
     assert_eq!(single, rounded);
@@ -217,7 +290,10 @@ fn the_same_seed_gives_the_same_layer_in_both_types() {
 fn parameters_have_the_documented_names_and_shapes() {
     fn shapes<A: DynamicActivation>() -> Vec<(&'static str, Vec<usize>)> {
         let layer = A::layer::<f32>(8).reduction(4).build().unwrap();
-        layer.parameters().map(|(name, value)| (name, value.shape().to_vec())).collect()
+        layer
+            .parameters()
+            .map(|(name, value)| (name, value.shape().to_vec()))
+            .collect()
     }
     let fc1 = [("fc1.weight", vec![2, 8]), ("fc1.bias", vec![2])];
     let a = [("fc2.weight", vec![4, 2]), ("fc2.bias", vec![4])];
@@ -231,8 +307,14 @@ fn parameters_have_the_documented_names_and_shapes() {
     assert_eq!(layer.parameter_count(), 16 + 2 + 64 + 32);
     assert!(layer.parameter("fc3.weight").is_none());
     layer.parameter_mut("fc2.bias").unwrap().fill(0.25);
-    assert_eq!(layer.parameter("fc2.bias").unwrap(), ArrayD::from_elem(IxDyn(&[32]), 0.25));
-    assert_eq!(format!("{layer:?}"), "DyReluB { channels: 8, hidden: 2, parameters: 114, .. }");
+    assert_eq!(
+        layer.parameter("fc2.bias").unwrap(),
+        ArrayD::from_elem(IxDyn(&[32]), 0.25)
+    );
+    assert_eq!(
+        format!("{layer:?}"),
+        "DyReluB { channels: 8, hidden: 2, parameters: 114, .. }"
+    );
 }
 
 /// With zero weights in the second layer, the coefficients are their init: the layer is ReLU, in C a third.

@@ -45,20 +45,15 @@ impl<S: Simd, T: Scalar> Lanes<S, T> {
         Self::zero(self.0.token())
     }
 
-    /// The elements of a slice shorter than a vector, then zeros.
+    /// The last `LEN` elements of `slice`. A shorter slice stands in the last lanes, and its first element is
+    /// repeated before it: what is finite on the slice is finite on the padding.
     #[inline(always)]
-    pub(crate) fn load_short(simd: S, slice: &[T]) -> Self {
-        let mut buffer = [T::default(); MAX_LANES];
-        buffer[..slice.len()].copy_from_slice(slice);
-        Self::load(simd, &buffer)
-    }
-
-    /// The elements of a slice shorter than a vector, then the first of them again: a piece that is finite on
-    /// the slice is finite on the padding.
-    #[inline(always)]
-    pub(crate) fn load_padded(simd: S, slice: &[T]) -> Self {
+    pub(crate) fn load_last(simd: S, slice: &[T]) -> Self {
+        if slice.len() >= Self::LEN {
+            return Self::load(simd, &slice[slice.len() - Self::LEN..]);
+        }
         let mut buffer = [slice.first().copied().unwrap_or_default(); MAX_LANES];
-        buffer[..slice.len()].copy_from_slice(slice);
+        buffer[Self::LEN - slice.len()..Self::LEN].copy_from_slice(slice);
         Self::load(simd, &buffer)
     }
 
@@ -68,12 +63,16 @@ impl<S: Simd, T: Scalar> Lanes<S, T> {
         self.0.store_slice(&mut slice[..Self::LEN]);
     }
 
-    /// Fills a slice shorter than a vector with the first lanes.
+    /// Writes to the last `LEN` elements of `slice`, or all of a shorter slice from the last lanes.
     #[inline(always)]
-    pub(crate) fn store_short(self, slice: &mut [T]) {
+    pub(crate) fn store_last(self, slice: &mut [T]) {
+        if slice.len() >= Self::LEN {
+            let start = slice.len() - Self::LEN;
+            return self.store(&mut slice[start..]);
+        }
         let mut buffer = [T::default(); MAX_LANES];
         self.store(&mut buffer);
-        slice.copy_from_slice(&buffer[..slice.len()]);
+        slice.copy_from_slice(&buffer[Self::LEN - slice.len()..Self::LEN]);
     }
 
     /// The sum of all lanes.
@@ -328,7 +327,11 @@ mod tests {
     function!(exp, 2.0, f64::exp);
     function!(exp_m1, 3.0, f64::exp_m1);
     function!(tanh, 3.0, f64::tanh);
-    function!(sigmoid, 4.0, |x: f64| if x < 0.0 { x.exp() / (1.0 + x.exp()) } else { 1.0 / (1.0 + (-x).exp()) });
+    function!(sigmoid, 4.0, |x: f64| if x < 0.0 {
+        x.exp() / (1.0 + x.exp())
+    } else {
+        1.0 / (1.0 + (-x).exp())
+    });
     function!(softplus, 3.0, |x: f64| x.max(0.0) + (-x.abs()).exp().ln_1p());
     function!(sqrt, 0.5, f64::sqrt);
     function!(ln, 1.0, f64::ln);
@@ -351,7 +354,7 @@ mod tests {
     #[inline(always)]
     fn map<F: Function, S: Simd, T: Scalar>(simd: S, values: &mut [T]) {
         for chunk in values.chunks_mut(Lanes::<S, T>::LEN) {
-            F::call(Lanes::load_short(simd, chunk)).store_short(chunk);
+            F::call(Lanes::load_last(simd, chunk)).store_last(chunk);
         }
     }
 
@@ -361,7 +364,11 @@ mod tests {
         for level in levels() {
             let mut values = points.clone();
             dispatch!(level, simd => map::<F, _, T>(simd, &mut values));
-            for (x, y) in points.iter().map(|x| x.to_f64()).zip(values.iter().map(|y| y.to_f64())) {
+            for (x, y) in points
+                .iter()
+                .map(|x| x.to_f64())
+                .zip(values.iter().map(|y| y.to_f64()))
+            {
                 let exact = T::from_f64(F::exact(x)).to_f64();
                 // A result below the normal numbers may be 0.
                 let tolerance = (F::ULPS * epsilon * exact.abs()).max(smallest_normal);
@@ -375,9 +382,26 @@ mod tests {
     }
 
     fn check_both<F: Function>(low: f64, high: f64) {
-        let special = [0.0, -0.0, 1.0, -1.0, 1e-9, -1e-9, 1e-30, 0.5, f64::INFINITY, f64::NEG_INFINITY, f64::NAN];
-        let range = |steps: i32| (0..=steps).map(move |i| low + (high - low) * f64::from(i) / f64::from(steps));
-        check::<F, f32>(f64::from(f32::EPSILON), f64::from(f32::MIN_POSITIVE), range(100_003).chain(special));
+        let special = [
+            0.0,
+            -0.0,
+            1.0,
+            -1.0,
+            1e-9,
+            -1e-9,
+            1e-30,
+            0.5,
+            f64::INFINITY,
+            f64::NEG_INFINITY,
+            f64::NAN,
+        ];
+        let range =
+            |steps: i32| (0..=steps).map(move |i| low + (high - low) * f64::from(i) / f64::from(steps));
+        check::<F, f32>(
+            f64::from(f32::EPSILON),
+            f64::from(f32::MIN_POSITIVE),
+            range(100_003).chain(special),
+        );
         check::<F, f64>(f64::EPSILON, f64::MIN_POSITIVE, range(100_003).chain(special));
     }
 

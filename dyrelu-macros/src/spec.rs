@@ -23,7 +23,7 @@ pub(crate) struct ActivationSpec {
     pub(crate) coefficients: Vec<CoefficientSpec>,
 }
 
-/// The largest `k`: kernels note the winning piece in few bits.
+/// The largest `k`: a kernel holds a value and a weight for each piece at the same time.
 pub(crate) const MAX_PIECES: usize = 64;
 
 /// The largest number of coefficients of a piece.

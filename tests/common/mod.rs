@@ -12,7 +12,9 @@ use std::path::PathBuf;
 /// Numbers from U(−2, 2).
 pub(crate) fn random_vec<T: Scalar>(len: usize, seed: u64) -> Vec<T> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    (0..len).map(|_| T::from_f64(rng.random_range(-2.0..2.0))).collect()
+    (0..len)
+        .map(|_| T::from_f64(rng.random_range(-2.0..2.0)))
+        .collect()
 }
 
 /// An array of numbers from U(−2, 2).
@@ -79,6 +81,9 @@ pub(crate) fn golden() -> PathBuf {
 pub(crate) fn tensor(file: &SafeTensors<'_>, name: &str) -> ArrayD<f64> {
     let tensor = file.tensor(name).unwrap();
     assert_eq!(tensor.dtype(), Dtype::F64, "{name}");
-    let values = tensor.data().chunks_exact(8).map(|bytes| f64::from_le_bytes(bytes.try_into().unwrap()));
+    let values = tensor
+        .data()
+        .chunks_exact(8)
+        .map(|bytes| f64::from_le_bytes(bytes.try_into().unwrap()));
     ArrayD::from_shape_vec(IxDyn(tensor.shape()), values.collect()).unwrap()
 }

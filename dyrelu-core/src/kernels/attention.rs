@@ -152,9 +152,9 @@ fn softmax_rows<S: Simd, T: Scalar>(
                 .store(scores);
         }
         let rest = vectors.into_remainder();
-        ((Lanes::load_short(simd, rest) - max) * inverse_temperature)
+        ((Lanes::load_last(simd, rest) - max) * inverse_temperature)
             .exp()
-            .store_short(rest);
+            .store_last(rest);
         let inverse_sum = T::from_f64(1.0 / sum(simd, scores));
         for (softmax, attention) in scores.iter_mut().zip(attention) {
             *softmax *= inverse_sum;

@@ -110,7 +110,7 @@ pub fn forward<A: DynamicActivation + Piece<P>, T: Scalar, const K: usize, const
     assert_eq!(x.len(), y.len(), "piecewise: x and y");
     operands.check::<A, K, P>(y.len());
     if !y.is_empty() {
-        dispatch!(level, simd => forward_rows::<_, A, T, K, P>(simd, operands, Some(x), y));
+        dispatch!(level, simd => forward_rows::<_, A, T, K, P, false>(simd, operands, x, y));
     }
 }
 
@@ -126,7 +126,7 @@ pub fn forward_inplace<A: DynamicActivation + Piece<P>, T: Scalar, const K: usiz
 ) {
     operands.check::<A, K, P>(x.len());
     if !x.is_empty() {
-        dispatch!(level, simd => forward_rows::<_, A, T, K, P>(simd, operands, None, x));
+        dispatch!(level, simd => forward_rows::<_, A, T, K, P, true>(simd, operands, &[], x));
     }
 }
 
@@ -175,7 +175,7 @@ impl<T> Operands<'_, T> {
             "piecewise: whole sets of coefficients"
         );
         assert_eq!(elements, rows * self.len, "piecewise: x and coefficients");
-        if A::SHARING == Sharing::Unshared {
+        if const { unshared::<A>() } {
             let samples = self.attention.len() / self.len.max(1);
             assert_eq!(
                 self.attention.len(),
@@ -183,7 +183,7 @@ impl<T> Operands<'_, T> {
                 "piecewise: rows of attention"
             );
             assert!(
-                rows == 0 || samples > 0 && rows.is_multiple_of(samples),
+                elements == 0 || samples > 0 && rows.is_multiple_of(samples),
                 "piecewise: samples of attention"
             );
         } else {
@@ -194,7 +194,7 @@ impl<T> Operands<'_, T> {
     /// The attention of a row, or an empty slice in modes A and B.
     #[inline(always)]
     fn attention_range<A: DynamicActivation>(&self, row: usize, elements: usize) -> core::ops::Range<usize> {
-        if A::SHARING == Sharing::Unshared {
+        if const { unshared::<A>() } {
             let channels = elements / self.attention.len();
             let start = row / channels * self.len;
             start..start + self.len
@@ -239,16 +239,51 @@ fn scale<S: Simd, T: Scalar, const P: usize>(mut set: [Lanes<S, T>; P], pi: Lane
     set
 }
 
-/// Whether π multiplies the coefficients: in mode C, unless it can multiply the output instead.
-const fn scales_coefficients<A: DynamicActivation>() -> bool {
-    matches!(A::SHARING, Sharing::Unshared) && !A::HOMOGENEOUS
+// Constants of an activation that choose code: inside `const { … }`, so that the code that is not chosen is not
+// even compiled.
+
+/// Mode C, where every position has its π.
+const fn unshared<A: DynamicActivation>() -> bool {
+    matches!(A::SHARING, Sharing::Unshared)
 }
 
+/// Whether π multiplies the output, which is cheaper than the coefficients.
+const fn scales_output<A: DynamicActivation>() -> bool {
+    unshared::<A>() && A::HOMOGENEOUS
+}
+
+/// Whether π multiplies the coefficients.
+const fn scales_coefficients<A: DynamicActivation>() -> bool {
+    unshared::<A>() && !A::HOMOGENEOUS
+}
+
+const fn combines<A: DynamicActivation>(combine: Combine) -> bool {
+    A::COMBINE as u8 == combine as u8
+}
+
+/// How many elements of a row the loop over whole vectors takes, before the last vector.
+///
+/// The last vector ends with the row. It overlaps with the one before when the length is no multiple of the
+/// lanes, and is padded when the row is shorter than a vector: no element is left to scalar code.
 #[inline(always)]
-fn forward_rows<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: usize, const P: usize>(
+fn before_last<S: Simd, T: Scalar>(len: usize) -> usize {
+    let lanes = Lanes::<S, T>::LEN;
+    len.saturating_sub(lanes).next_multiple_of(lanes)
+}
+
+/// All rows of y; x is empty if `INPLACE`.
+#[inline(always)]
+fn forward_rows<
+    S: Simd,
+    A: DynamicActivation + Piece<P>,
+    T: Scalar,
+    const K: usize,
+    const P: usize,
+    const INPLACE: bool,
+>(
     simd: S,
     operands: Operands<'_, T>,
-    x: Option<&[T]>,
+    x: &[T],
     y: &mut [T],
 ) {
     let len = operands.len;
@@ -256,16 +291,20 @@ fn forward_rows<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: us
     for (row, y) in y.chunks_exact_mut(len).enumerate() {
         let sets = splat::<S, T, K, P>(simd, &operands.coefficients[row * K * P..][..K * P]);
         let attention = &operands.attention[operands.attention_range::<A>(row, elements)];
-        match x {
-            Some(x) => forward_row::<S, A, T, K, P>(simd, &sets, attention, &x[row * len..][..len], y),
-            None => forward_row_inplace::<S, A, T, K, P>(simd, &sets, attention, y),
-        }
+        let x = if INPLACE { x } else { &x[row * len..][..len] };
+        forward_row::<S, A, T, K, P, INPLACE>(simd, &sets, attention, x, y);
     }
 }
 
-/// One row. The last vector overlaps the one before when the length is no multiple of the lanes.
 #[inline(always)]
-fn forward_row<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: usize, const P: usize>(
+fn forward_row<
+    S: Simd,
+    A: DynamicActivation + Piece<P>,
+    T: Scalar,
+    const K: usize,
+    const P: usize,
+    const INPLACE: bool,
+>(
     simd: S,
     sets: &Sets<S, T, K, P>,
     attention: &[T],
@@ -273,69 +312,35 @@ fn forward_row<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: usi
     y: &mut [T],
 ) {
     let lanes = Lanes::<S, T>::LEN;
-    let Some(last) = x.len().checked_sub(lanes) else {
-        let pi = Lanes::load_padded(simd, attention);
-        value::<S, A, T, K, P>(Lanes::load_padded(simd, x), sets, pi).store_short(y);
-        return;
-    };
-    let whole = last.next_multiple_of(lanes);
-    let vectors = x[..whole]
-        .chunks_exact(lanes)
-        .zip(y[..whole].chunks_exact_mut(lanes));
-    if A::SHARING == Sharing::Unshared {
-        for ((x, y), pi) in vectors.zip(attention[..whole].chunks_exact(lanes)) {
-            value::<S, A, T, K, P>(Lanes::load(simd, x), sets, Lanes::load(simd, pi)).store(y);
+    let whole = before_last::<S, T>(y.len());
+    // The last vector comes first: in place, the vectors before it overwrite a part of its x.
+    let last_x = Lanes::load_last(simd, if INPLACE { y } else { x });
+    let last_y = value::<S, A, T, K, P>(last_x, sets, Lanes::load_last(simd, attention));
+    let vectors = y[..whole].chunks_exact_mut(lanes);
+    if const { unshared::<A>() } {
+        let vectors = vectors.zip(attention[..whole].chunks_exact(lanes));
+        if INPLACE {
+            for (y, pi) in vectors {
+                value::<S, A, T, K, P>(Lanes::load(simd, y), sets, Lanes::load(simd, pi)).store(y);
+            }
+        } else {
+            for ((y, pi), x) in vectors.zip(x[..whole].chunks_exact(lanes)) {
+                value::<S, A, T, K, P>(Lanes::load(simd, x), sets, Lanes::load(simd, pi)).store(y);
+            }
         }
-        let pi = Lanes::load(simd, &attention[last..]);
-        value::<S, A, T, K, P>(Lanes::load(simd, &x[last..]), sets, pi).store(&mut y[last..]);
     } else {
-        let pi = Lanes::zero(simd);
-        for (x, y) in vectors {
-            value::<S, A, T, K, P>(Lanes::load(simd, x), sets, pi).store(y);
+        let no_pi = Lanes::zero(simd);
+        if INPLACE {
+            for y in vectors {
+                value::<S, A, T, K, P>(Lanes::load(simd, y), sets, no_pi).store(y);
+            }
+        } else {
+            for (y, x) in vectors.zip(x[..whole].chunks_exact(lanes)) {
+                value::<S, A, T, K, P>(Lanes::load(simd, x), sets, no_pi).store(y);
+            }
         }
-        value::<S, A, T, K, P>(Lanes::load(simd, &x[last..]), sets, pi).store(&mut y[last..]);
     }
-}
-
-/// As [`forward_row`]; the last vector is computed first, while its x is still there.
-#[inline(always)]
-fn forward_row_inplace<
-    S: Simd,
-    A: DynamicActivation + Piece<P>,
-    T: Scalar,
-    const K: usize,
-    const P: usize,
->(
-    simd: S,
-    sets: &Sets<S, T, K, P>,
-    attention: &[T],
-    y: &mut [T],
-) {
-    let lanes = Lanes::<S, T>::LEN;
-    let Some(last) = y.len().checked_sub(lanes) else {
-        let pi = Lanes::load_padded(simd, attention);
-        value::<S, A, T, K, P>(Lanes::load_padded(simd, y), sets, pi).store_short(y);
-        return;
-    };
-    let whole = last.next_multiple_of(lanes);
-    if A::SHARING == Sharing::Unshared {
-        let pi = Lanes::load(simd, &attention[last..]);
-        let last_value = value::<S, A, T, K, P>(Lanes::load(simd, &y[last..]), sets, pi);
-        for (y, pi) in y[..whole]
-            .chunks_exact_mut(lanes)
-            .zip(attention[..whole].chunks_exact(lanes))
-        {
-            value::<S, A, T, K, P>(Lanes::load(simd, y), sets, Lanes::load(simd, pi)).store(y);
-        }
-        last_value.store(&mut y[last..]);
-    } else {
-        let pi = Lanes::zero(simd);
-        let last_value = value::<S, A, T, K, P>(Lanes::load(simd, &y[last..]), sets, pi);
-        for y in y[..whole].chunks_exact_mut(lanes) {
-            value::<S, A, T, K, P>(Lanes::load(simd, y), sets, pi).store(y);
-        }
-        last_value.store(&mut y[last..]);
-    }
+    last_y.store_last(y);
 }
 
 /// The activation of one vector; π matters in mode C only.
@@ -349,18 +354,16 @@ fn value<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: usize, co
     let mut k = 1;
     while k < K {
         let candidate = piece::<S, A, T, P>(x, sets[k], pi);
-        y = match A::COMBINE {
-            Combine::Max => y.max(candidate),
-            Combine::Min => y.min(candidate),
-            Combine::Sum => y + candidate,
+        y = if const { combines::<A>(Combine::Max) } {
+            y.max(candidate)
+        } else if const { combines::<A>(Combine::Min) } {
+            y.min(candidate)
+        } else {
+            y + candidate
         };
         k += 1;
     }
-    if A::SHARING == Sharing::Unshared && A::HOMOGENEOUS {
-        y * pi
-    } else {
-        y
-    }
+    if const { scales_output::<A>() } { y * pi } else { y }
 }
 
 #[inline(always)]
@@ -435,20 +438,9 @@ fn backward_row<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: us
     grad_attention: &mut [T],
 ) -> [[f64; P]; K] {
     let lanes = Lanes::<S, T>::LEN;
+    let whole = before_last::<S, T>(x.len());
     let mut totals = [[0.0; P]; K];
     let mut sums = zeros::<S, T, K, P>(simd);
-    let Some(last) = x.len().checked_sub(lanes) else {
-        let grad_y = Lanes::load_short(simd, grad_y);
-        let (x, pi) = (Lanes::load_padded(simd, x), Lanes::load_padded(simd, attention));
-        let (dx, dpi) = gradients::<S, A, T, K, P>(x, grad_y, sets, pi, lanes, &mut sums);
-        dx.store_short(grad_x);
-        if A::SHARING == Sharing::Unshared {
-            (Lanes::load_short(simd, grad_attention) + dpi).store_short(grad_attention);
-        }
-        add_up(&mut totals, &mut sums);
-        return totals;
-    };
-    let whole = last.next_multiple_of(lanes);
     let mut start = 0;
     while start < whole {
         let block = start..whole.min(start + BLOCK * lanes);
@@ -456,7 +448,7 @@ fn backward_row<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: us
             .chunks_exact(lanes)
             .zip(grad_y[block.clone()].chunks_exact(lanes))
             .zip(grad_x[block.clone()].chunks_exact_mut(lanes));
-        if A::SHARING == Sharing::Unshared {
+        if const { unshared::<A>() } {
             let attention = attention[block.clone()].chunks_exact(lanes);
             let grad_attention = grad_attention[block.clone()].chunks_exact_mut(lanes);
             for (((x, grad_y), grad_x), (pi, grad_pi)) in vectors.zip(attention.zip(grad_attention)) {
@@ -467,31 +459,25 @@ fn backward_row<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: us
                 (Lanes::load(simd, grad_pi) + dpi).store(grad_pi);
             }
         } else {
-            let pi = Lanes::zero(simd);
+            let no_pi = Lanes::zero(simd);
             for ((x, grad_y), grad_x) in vectors {
                 let (x, grad_y) = (Lanes::load(simd, x), Lanes::load(simd, grad_y));
-                gradients::<S, A, T, K, P>(x, grad_y, sets, pi, lanes, &mut sums)
+                gradients::<S, A, T, K, P>(x, grad_y, sets, no_pi, lanes, &mut sums)
                     .0
                     .store(grad_x);
             }
         }
+        add_up(&mut totals, &mut sums);
         start = block.end;
-        if start < whole {
-            add_up(&mut totals, &mut sums);
-        }
     }
-    let rest = x.len() - whole;
-    let (x, grad_y) = (Lanes::load(simd, &x[last..]), Lanes::load(simd, &grad_y[last..]));
-    if A::SHARING == Sharing::Unshared {
-        let pi = Lanes::load(simd, &attention[last..]);
-        let (dx, dpi) = gradients::<S, A, T, K, P>(x, grad_y, sets, pi, rest, &mut sums);
-        dx.store(&mut grad_x[last..]);
-        (Lanes::load(simd, &grad_attention[last..]) + dpi).store(&mut grad_attention[last..]);
-    } else {
-        let pi = Lanes::zero(simd);
-        gradients::<S, A, T, K, P>(x, grad_y, sets, pi, rest, &mut sums)
-            .0
-            .store(&mut grad_x[last..]);
+
+    let counted = x.len() - whole;
+    let (x, grad_y) = (Lanes::load_last(simd, x), Lanes::load_last(simd, grad_y));
+    let pi = Lanes::load_last(simd, attention);
+    let (dx, dpi) = gradients::<S, A, T, K, P>(x, grad_y, sets, pi, counted, &mut sums);
+    dx.store_last(grad_x);
+    if const { unshared::<A>() } {
+        (Lanes::load_last(simd, grad_attention) + dpi).store_last(grad_attention);
     }
     add_up(&mut totals, &mut sums);
     totals
@@ -527,7 +513,7 @@ fn gradients<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: usize
     counted: usize,
     sums: &mut Sets<S, T, K, P>,
 ) -> (Lanes<S, T>, Lanes<S, T>) {
-    let scaled_output = A::SHARING == Sharing::Unshared && A::HOMOGENEOUS;
+    let scaled_output = const { scales_output::<A>() };
     let (y, weights) =
         weights::<S, A, T, K, P>(x, if scaled_output { grad_y * pi } else { grad_y }, sets, pi);
     let mut grad_x = x.zeroed();
@@ -579,21 +565,22 @@ fn weights<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: usize, 
     let mut k = 1;
     while k < K {
         let candidate = piece::<S, A, T, P>(x, sets[k], pi);
-        match A::COMBINE {
-            Combine::Max => replaced[k] = candidate.replaces_max(&y),
-            Combine::Min => replaced[k] = candidate.replaces_min(&y),
-            Combine::Sum => {}
+        if const { combines::<A>(Combine::Sum) } {
+            y = y + candidate;
+        } else {
+            replaced[k] = if const { combines::<A>(Combine::Max) } {
+                candidate.replaces_max(&y)
+            } else {
+                candidate.replaces_min(&y)
+            };
+            y = Lanes::select(replaced[k], candidate, y);
         }
-        y = match A::COMBINE {
-            Combine::Max | Combine::Min => Lanes::select(replaced[k], candidate, y),
-            Combine::Sum => y + candidate,
-        };
         k += 1;
     }
     // The last piece that replaced the best so far has won: it takes the gradient, and what it leaves goes
     // to the pieces before it.
     let mut weights = [grad_y; K];
-    if !matches!(A::COMBINE, Combine::Sum) {
+    if const { !combines::<A>(Combine::Sum) } {
         let mut left = grad_y;
         let mut k = K - 1;
         while k > 0 {

@@ -53,9 +53,6 @@ fn forward_rows<S: Simd, T: Scalar>(simd: S, len: usize, x: &[T], pooled: &mut [
 #[inline(always)]
 pub(crate) fn sum<S: Simd, T: Scalar>(simd: S, x: &[T]) -> f64 {
     let lanes = Lanes::<S, T>::LEN;
-    if x.len() < lanes {
-        return Lanes::load_short(simd, x).sum().to_f64();
-    }
     let mut total = 0.0;
     let (whole, _) = x.split_at(x.len() / lanes * lanes);
     for block in whole.chunks(DEPTH * SUMS * lanes) {
@@ -75,10 +72,7 @@ pub(crate) fn sum<S: Simd, T: Scalar>(simd: S, x: &[T]) -> f64 {
     }
     let rest = x.len() - whole.len();
     if rest != 0 {
-        total += Lanes::load(simd, &x[x.len() - lanes..])
-            .keep_last(rest)
-            .sum()
-            .to_f64();
+        total += Lanes::load_last(simd, x).keep_last(rest).sum().to_f64();
     }
     total
 }
@@ -105,6 +99,6 @@ fn add_scalar<S: Simd, T: Scalar>(simd: S, summand: Lanes<S, T>, y: &mut [T]) {
     }
     let rest = vectors.into_remainder();
     if !rest.is_empty() {
-        (Lanes::load_short(simd, rest) + summand).store_short(rest);
+        (Lanes::load_last(simd, rest) + summand).store_last(rest);
     }
 }
