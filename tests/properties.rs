@@ -6,6 +6,7 @@ use common::{assert_close, random, randomise};
 use dyrelu::{Cache, DynamicActivation, Layer, dynamic_activation};
 use ndarray::{Array3, ArrayD, Axis, Ix3, concatenate, s};
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 #[dynamic_activation(k = 3, share = "spatial+channel")]
 struct DyReluA;
@@ -59,7 +60,12 @@ fn forward<A: DynamicActivation>(layer: &Layer<A, f64>, x: &Array3<f64>) -> (Arr
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    // The same inputs each time: a failure on main is a failure everywhere.
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(1),
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn c_is_pi_times_b((n, c, s, seed) in shapes()) {

@@ -19,6 +19,8 @@
 mod diff;
 mod display;
 #[cfg(test)]
+mod dual;
+#[cfg(test)]
 mod eval;
 mod expr;
 mod function;
