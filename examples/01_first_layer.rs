@@ -10,7 +10,7 @@ use ndarray::{Array3, s};
 struct DyReluB;
 
 fn main() -> Result<(), Error> {
-    let act = DyReluB::layer::<f32>(4).seed(1).build()?;
+    let act = DyReluB::layer::<f32>(4).hidden(4).seed(8).build()?;
     println!("{act:?}\n");
 
     // Two samples of four channels and five positions. The second is the first one, 2 higher.

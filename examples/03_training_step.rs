@@ -6,13 +6,13 @@
 //! `cargo run --example 03_training_step`
 
 use dyrelu::{Error, dynamic_activation};
-use ndarray::{Array2, Axis};
+use ndarray::{Array1, Array2, s};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// A sum can be convex or concave; a maximum is always convex.
+/// A line with a bend at zero: up for a positive b, down for a negative one.
 #[dynamic_activation(
-    k = 1, share = "spatial+channel", piece = |x, a, b| a * x + b * abs(x), init(a = 1.0, b = 0.0), lambda(a = 1.0, b = 2.0)
+    k = 1, share = "spatial+channel", piece = |x, a, b| a * x + b * abs(x), init(a = 0.0, b = 0.0), lambda(b = 2.0)
 )]
 struct Bend;
 
@@ -31,30 +31,22 @@ fn main() -> Result<(), Error> {
         let grad_y = &error * (2.0 / 512.0);
         let grads = act.backward(&x, &cache, &grad_y)?;
         for ((_, mut parameter), (_, grad)) in act.parameters_mut().zip(grads.parameters()) {
-            parameter.scaled_add(-0.3, &grad);
+            parameter.scaled_add(-0.1, &grad);
         }
 
         if step % 40 == 0 {
-            let b = cache
-                .coefficients()
-                .index_axis_move(Axis(2), 1)
-                .into_shape_with_order(32)
-                .expect("one b");
-            let mean = |sign: f32| {
-                let of_sign = b
+            let b = cache.coefficients().slice_move(s![.., 0, 1, 0]);
+            let [bright, dark] = [1.0, -1.0].map(|sign| {
+                let chosen: Array1<f32> = b
                     .iter()
                     .zip(&brightness)
                     .filter(|(_, s)| **s == sign)
-                    .map(|(b, _)| *b);
-                let values: Vec<f32> = of_sign.collect();
-                #[expect(clippy::cast_precision_loss, reason = "at most 32")]
-                let count = values.len() as f32;
-                values.iter().sum::<f32>() / count
-            };
+                    .map(|(b, _)| *b)
+                    .collect();
+                chosen.mean().unwrap_or_default()
+            });
             println!(
-                "step {step:3}: loss {loss:6.3}, mean b {:+.2} bright, {:+.2} dark",
-                mean(1.0),
-                mean(-1.0)
+                "step {step:3}: loss {loss:6.3}, mean b {bright:+.2} for bright and {dark:+.2} for dark samples"
             );
         }
     }
