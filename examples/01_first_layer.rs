@@ -14,7 +14,6 @@ fn main() -> Result<(), Error> {
     println!("{act:?}\n");
 
     // Two samples of four channels and five positions. The second is the first one, 2 higher.
-    #[expect(clippy::cast_precision_loss, reason = "small numbers")]
     let x = Array3::from_shape_fn((2, 4, 5), |(n, _, s)| s as f32 - 2.0 + 2.0 * n as f32);
     let (y, cache) = act.forward_train(&x)?;
 

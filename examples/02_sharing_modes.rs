@@ -37,7 +37,6 @@ fn describe<A: DynamicActivation>(x: &Array4<f32>) -> Result<(), Error> {
 }
 
 fn main() -> Result<(), Error> {
-    #[expect(clippy::cast_precision_loss, reason = "small numbers")]
     let x = Array4::from_shape_fn((2, 64, 14, 14), |(n, c, h, w)| ((n + c * h * w) as f32).sin());
     println!("x [N, C, H, W]: {:?}\n", x.shape());
     describe::<DyReluA>(&x)?;

@@ -40,7 +40,7 @@ fn main() -> Result<(), Error> {
                 let chosen: Array1<f32> = b
                     .iter()
                     .zip(&brightness)
-                    .filter(|(_, s)| **s == sign)
+                    .filter(|(_, s)| **s * sign > 0.0)
                     .map(|(b, _)| *b)
                     .collect();
                 chosen.mean().unwrap_or_default()

@@ -1,6 +1,7 @@
 //! The same activation by hand: nothing in the expansion is out of a user's reach.
 //!
 //! `cargo run --example 06_by_hand`
+#![expect(clippy::inline_always, reason = "the rule for pieces, see `Piece`")]
 
 use dyrelu::{
     Coefficient, Combine, DynamicActivation, Elementwise, Error, PerPiece, Piece, PieceGrad, Pieces, Sharing,
@@ -55,7 +56,6 @@ fn main() -> Result<(), Error> {
     let generated = Generated::layer::<f32>(8).seed(7).build()?;
     let by_hand = ByHand::layer::<f32>(8).seed(7).build()?;
 
-    #[expect(clippy::cast_precision_loss, reason = "small numbers")]
     let x = Array4::from_shape_fn((2, 8, 4, 4), |(n, c, h, w)| (n + c) as f32 - (h * w) as f32 / 2.0);
     let (y, cache) = generated.forward_train(&x)?;
     let (y_by_hand, cache_by_hand) = by_hand.forward_train(&x)?;

@@ -40,7 +40,7 @@
 //! | look at the coefficients | [`Cache`] |
 //! | run a formula on a type of your own | [`Elementwise`], [`Piece`] |
 //! | describe an activation without the attribute | [`DynamicActivation`] |
-//! | use the kernels on slices | [`kernels`], [`reference`] |
+//! | use the kernels on slices | [`kernels`], [`mod@reference`] |
 #![forbid(unsafe_code)]
 
 pub use dyrelu_core::{

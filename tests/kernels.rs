@@ -1,4 +1,5 @@
 //! Every kernel against its naive twin, on every instruction set, for lengths around those of a vector.
+#![expect(clippy::float_cmp, reason = "what is exact is compared exactly")]
 
 mod common;
 
@@ -505,7 +506,6 @@ fn the_first_of_equal_pieces_gets_the_gradient() {
                 },
             );
             assert!(grad_x.iter().all(|&grad| grad == 1.0), "{grad_x:?}");
-            #[expect(clippy::cast_precision_loss, reason = "a small number")]
             let count = len as f64;
             assert_eq!(grad_coefficients, [0.0, 0.0, count, 0.0]);
         }

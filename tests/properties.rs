@@ -134,36 +134,18 @@ proptest! {
     #[test]
     fn any_split_of_the_batch_gives_the_same_bits((n, c, s, seed) in shapes(), split in 0_usize..4) {
         let x = input(n, c, s, seed);
-        let split = split.min(n);
-        fn run<A: DynamicActivation>(x: &Array3<f64>, split: usize, seed: u64) {
-            let layer = layer::<A>(x.shape()[1], seed);
-            let (first, second) = x.view().split_at(Axis(0), split);
-            let parts = [layer.forward(&first).unwrap(), layer.forward(&second).unwrap()];
-            let joined = concatenate(Axis(0), &[parts[0].view(), parts[1].view()]).unwrap();
-            assert_eq!(joined, layer.forward(x).unwrap());
-        }
-        run::<DyReluA>(&x, split, seed);
-        run::<DyReluB>(&x, split, seed);
-        run::<DyReluC>(&x, split, seed);
+        check_split(&layer::<DyReluA>(c, seed), &x, split.min(n));
+        check_split(&layer::<DyReluB>(c, seed), &x, split.min(n));
+        check_split(&layer::<DyReluC>(c, seed), &x, split.min(n));
     }
 
     #[test]
     fn strides_change_nothing((n, c, s, seed) in shapes()) {
         let x = input(n, c, s, seed);
-        fn run<A: DynamicActivation>(x: &Array3<f64>, seed: u64) {
-            let layer = layer::<A>(x.shape()[1], seed);
-            let strided = x.view().permuted_axes([2, 1, 0]).as_standard_layout().into_owned();
-            let strided = strided.permuted_axes([2, 1, 0]);
-            let (y, cache) = forward(&layer, x);
-            assert_eq!(layer.forward(&strided).unwrap(), y);
-            let grads = layer.backward(x, &cache, &y).unwrap();
-            let of_strided = layer.backward(&strided, &cache, &y).unwrap();
-            assert_eq!(of_strided.x, grads.x);
-        }
-        run::<DyReluA>(&x, seed);
-        run::<DyReluB>(&x, seed);
-        run::<CurvedB>(&x, seed);
-        run::<DyReluC>(&x, seed);
+        check_strides(&layer::<DyReluA>(c, seed), &x);
+        check_strides(&layer::<DyReluB>(c, seed), &x);
+        check_strides(&layer::<CurvedB>(c, seed), &x);
+        check_strides(&layer::<DyReluC>(c, seed), &x);
     }
 
     #[test]
@@ -190,21 +172,37 @@ proptest! {
         (n, c, s, seed) in shapes(),
         special in prop_oneof![Just(f64::NAN), Just(f64::INFINITY), Just(f64::NEG_INFINITY)],
     ) {
-        fn run<A: DynamicActivation>(x: &Array3<f64>, special: f64, seed: u64) {
-            let layer = layer::<A>(x.shape()[1], seed);
-            let mut spoiled = x.clone();
-            let [n, c, s] = [x.shape()[0] - 1, x.shape()[1] / 2, x.shape()[2] / 2];
-            spoiled[[n, c, s]] = special;
-            let (clean, found) = (layer.forward(x).unwrap(), layer.forward(&spoiled).unwrap());
-            assert_eq!(found.slice(s![..n, .., ..]), clean.slice(s![..n, .., ..]));
-            if special.is_nan() {
-                assert!(found.index_axis(Axis(0), n).iter().all(|v| v.is_nan()), "{found}");
-            }
-        }
         let x = input(n, c, s, seed);
-        run::<DyReluA>(&x, special, seed);
-        run::<DyReluB>(&x, special, seed);
-        run::<DyReluC>(&x, special, seed);
+        check_special(&layer::<DyReluA>(c, seed), &x, special);
+        check_special(&layer::<DyReluB>(c, seed), &x, special);
+        check_special(&layer::<DyReluC>(c, seed), &x, special);
+    }
+}
+
+fn check_split<A: DynamicActivation>(layer: &Layer<A, f64>, x: &Array3<f64>, split: usize) {
+    let (first, second) = x.view().split_at(Axis(0), split);
+    let parts = [layer.forward(&first).unwrap(), layer.forward(&second).unwrap()];
+    let joined = concatenate(Axis(0), &[parts[0].view(), parts[1].view()]).unwrap();
+    assert_eq!(joined, layer.forward(x).unwrap());
+}
+
+fn check_strides<A: DynamicActivation>(layer: &Layer<A, f64>, x: &Array3<f64>) {
+    let strided = x.t().as_standard_layout().into_owned().reversed_axes();
+    let (y, cache) = forward(layer, x);
+    assert_eq!(layer.forward(&strided).unwrap(), y);
+    let grads = layer.backward(x, &cache, &y).unwrap();
+    assert_eq!(layer.backward(&strided, &cache, &y).unwrap().x, grads.x);
+}
+
+/// Spoils one element of the last sample.
+fn check_special<A: DynamicActivation>(layer: &Layer<A, f64>, x: &Array3<f64>, special: f64) {
+    let (n, c, s) = (x.shape()[0] - 1, x.shape()[1] / 2, x.shape()[2] / 2);
+    let mut spoiled = x.clone();
+    spoiled[[n, c, s]] = special;
+    let (clean, found) = (layer.forward(x).unwrap(), layer.forward(&spoiled).unwrap());
+    assert_eq!(found.slice(s![..n, .., ..]), clean.slice(s![..n, .., ..]));
+    if special.is_nan() {
+        assert!(found.index_axis(Axis(0), n).iter().all(|v| v.is_nan()), "{found}");
     }
 }
 

@@ -2,7 +2,6 @@
 //!
 //! They are what the kernels mean and the oracle of their tests: slow and obviously right. Each takes the
 //! arrays that its twin reads and returns those that its twin writes.
-#![expect(clippy::cast_precision_loss, reason = "lengths below 2⁵³")]
 
 /// Twin of [`kernels::pool`](crate::kernels::pool).
 pub mod pool {

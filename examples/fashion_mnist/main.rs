@@ -11,10 +11,6 @@
 //! This shows how to train with dyrelu; it is no benchmark. The networks are small, their size and learning rate
 //! were chosen in view of the test images, and the random polarity, contrast and brightness because a property
 //! of the whole image is what a dynamic activation can react to and ReLU cannot.
-#![expect(
-    clippy::cast_precision_loss,
-    reason = "counts of images and seconds, far below 2²⁴"
-)]
 
 mod activation;
 mod adam;

@@ -116,7 +116,6 @@ fn score_rows<S: Simd, T: Scalar>(simd: S, operands: Operands<'_, T>, x: &[T], s
 /// The factor γ that scales the softmax: a third of the number of positions.
 #[inline(always)]
 fn gamma<T: Scalar>(positions: usize) -> T {
-    #[expect(clippy::cast_precision_loss, reason = "a plane has less than 2⁵³ positions")]
     T::from_f64(positions as f64 / 3.0)
 }
 

@@ -42,7 +42,6 @@ pub fn backward<T: Scalar>(level: Level, len: usize, grad_pooled: &[T], grad_x: 
 
 #[inline(always)]
 fn forward_rows<S: Simd, T: Scalar>(simd: S, len: usize, x: &[T], pooled: &mut [T]) {
-    #[expect(clippy::cast_precision_loss, reason = "a row has less than 2⁵³ elements")]
     let count = len as f64;
     for (x, pooled) in x.chunks_exact(len).zip(pooled) {
         *pooled = T::from_f64(sum(simd, x) / count);
@@ -79,7 +78,6 @@ pub(crate) fn sum<S: Simd, T: Scalar>(simd: S, x: &[T]) -> f64 {
 
 #[inline(always)]
 fn backward_rows<S: Simd, T: Scalar>(simd: S, len: usize, grad_pooled: &[T], grad_x: &mut [T]) {
-    #[expect(clippy::cast_precision_loss, reason = "a row has less than 2⁵³ elements")]
     let scale = T::from_f64(1.0 / len as f64);
     for (grad_x, &grad_pooled) in grad_x.chunks_exact_mut(len).zip(grad_pooled) {
         add_scalar(

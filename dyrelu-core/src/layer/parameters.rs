@@ -98,10 +98,6 @@ impl<T: Scalar> Parameters<T> {
         let arrays = declarations
             .into_iter()
             .map(|Declaration { name, shape, inputs }| {
-                #[expect(
-                    clippy::cast_precision_loss,
-                    reason = "rounding does not matter for a random bound"
-                )]
                 let bound = 1.0 / (inputs as f64).sqrt();
                 let array = ArrayD::from_shape_simple_fn(IxDyn(&shape), || {
                     T::from_f64(rng.random_range(-bound..=bound))
