@@ -419,39 +419,43 @@ fn piecewise_case<A: DynamicActivation + Piece<P>, T: Scalar, const K: usize, co
     }
 }
 
+#[dynamic_activation(k = 2, share = "spatial")]
+struct AffineB;
+
+/// The gradients of x and of a¹, a², b¹, b² for ReLU's coefficients on a single row.
+fn relu_gradients<T: Scalar>(level: Level, x: &[T], grad_y: &[T]) -> (Vec<T>, [f64; 4]) {
+    let mut grad_x = narrow(&vec![9.0; x.len()]);
+    let mut grad_coefficients = [9.0; 4].map(T::from_f64);
+    piecewise::backward::<AffineB, T, 2, 2>(
+        level,
+        piecewise::Operands {
+            len: x.len(),
+            coefficients: &narrow(&[1.0, 0.0, 0.0, 0.0]),
+            attention: &[],
+        },
+        x,
+        grad_y,
+        piecewise::Gradients {
+            x: &mut grad_x,
+            coefficients: &mut grad_coefficients,
+            attention: &mut [],
+        },
+    );
+    (grad_x, grad_coefficients.map(T::to_f64))
+}
+
 /// Long rows of one sign: the sums of coefficient gradients keep their accuracy.
 #[test]
 fn long_sums_of_coefficient_gradients_are_accurate_in_single_precision() {
     for level in levels() {
         let len = 1_000_003;
-        let (x, grad_y) = (vec![0.7_f32; len], vec![0.1_f32; len]);
-        let mut grad_x = vec![0.0; len];
-        let mut grad_coefficients = [0.0; 4];
-        piecewise::backward::<AffineB, f32, 2, 2>(
-            level,
-            piecewise::Operands {
-                len,
-                coefficients: &[1.0, 0.0, 0.0, 0.0],
-                attention: &[],
-            },
-            &x,
-            &grad_y,
-            piecewise::Gradients {
-                x: &mut grad_x,
-                coefficients: &mut grad_coefficients,
-                attention: &mut [],
-            },
-        );
-        let [a0, a1, b0, b1] = grad_coefficients.map(f64::from);
+        let (_, [a0, a1, b0, b1]) = relu_gradients(level, &vec![0.7_f32; len], &vec![0.1_f32; len]);
         let sum = f64::from(0.1_f32) * 1_000_003.0;
         assert!((a0 / (sum * f64::from(0.7_f32)) - 1.0).abs() < 1e-6, "{a0}");
         assert!((b0 / sum - 1.0).abs() < 1e-6, "{b0}");
         assert_eq!([a1, b1], [0.0, 0.0]);
     }
 }
-
-#[dynamic_activation(k = 2, share = "spatial")]
-struct AffineB;
 
 /// A short row is padded to a vector: the padding must not bring numbers into the sums that x does not have.
 #[test]
@@ -484,30 +488,11 @@ fn padding_of_short_rows_has_no_effect() {
 
 #[test]
 fn the_first_of_equal_pieces_gets_the_gradient() {
-    let levels = levels();
-    for level in levels {
+    for level in levels() {
         for len in [1, 5, 40] {
-            let (x, grad_y) = (vec![0.0_f64; len], vec![1.0; len]);
-            let mut grad_x = vec![9.0; len];
-            let mut grad_coefficients = [9.0; 4];
-            piecewise::backward::<AffineB, f64, 2, 2>(
-                level,
-                piecewise::Operands {
-                    len,
-                    coefficients: &[1.0, 0.0, 0.0, 0.0],
-                    attention: &[],
-                },
-                &x,
-                &grad_y,
-                piecewise::Gradients {
-                    x: &mut grad_x,
-                    coefficients: &mut grad_coefficients,
-                    attention: &mut [],
-                },
-            );
+            let (grad_x, grad_coefficients) = relu_gradients(level, &vec![0.0_f64; len], &vec![1.0; len]);
             assert!(grad_x.iter().all(|&grad| grad == 1.0), "{grad_x:?}");
-            let count = len as f64;
-            assert_eq!(grad_coefficients, [0.0, 0.0, count, 0.0]);
+            assert_eq!(grad_coefficients, [0.0, 0.0, len as f64, 0.0]);
         }
     }
 }

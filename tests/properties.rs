@@ -3,7 +3,10 @@
 mod common;
 
 use common::{assert_close, random, randomise};
-use dyrelu::{Cache, DynamicActivation, Layer, dynamic_activation};
+use dyrelu::{
+    Cache, Coefficient, DynamicActivation, Layer, PerPiece, Piece, Sharing, dynamic_activation, kernels,
+    reference,
+};
 use ndarray::{Array3, ArrayD, Axis, Ix3, concatenate, s};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -166,7 +169,22 @@ proptest! {
         assert_eq!(forward(&layer, &x).0, forward(&rotated, &x).0);
     }
 
-    /// A NaN or an infinity makes its own sample NaN wherever the rule says so, and no other sample.
+    /// A layer is the composition of the naive twins, also where one of the numbers is special.
+    #[test]
+    fn a_layer_is_the_composition_of_its_twins(
+        (n, c, s, seed) in shapes(),
+        special in prop_oneof![Just(None), Just(Some(f64::NAN)), Just(Some(f64::INFINITY)), Just(Some(f64::NEG_INFINITY))],
+    ) {
+        let mut x = input(n, c, s, seed);
+        if let Some(special) = special {
+            x[[n - 1, c / 2, s / 2]] = special;
+        }
+        check_twins::<DyReluA, 3>(c, seed, &x);
+        check_twins::<DyReluB, 3>(c, seed, &x);
+        check_twins::<DyReluC, 3>(c, seed, &x);
+        check_twins::<CurvedC, 2>(c, seed, &x);
+    }
+
     #[test]
     fn special_numbers_stay_in_their_sample(
         (n, c, s, seed) in shapes(),
@@ -176,6 +194,65 @@ proptest! {
         check_special(&layer::<DyReluA>(c, seed), &x, special);
         check_special(&layer::<DyReluB>(c, seed), &x, special);
         check_special(&layer::<DyReluC>(c, seed), &x, special);
+    }
+}
+
+fn check_twins<A: DynamicActivation + Piece<2>, const K: usize>(channels: usize, seed: u64, x: &Array3<f64>) {
+    let layer = layer::<A>(channels, seed);
+    let parameter = |name| {
+        layer
+            .parameter(name)
+            .map_or(Vec::new(), |value| value.iter().copied().collect::<Vec<_>>())
+    };
+    let constants = |of: fn(&Coefficient) -> PerPiece| -> Vec<f64> {
+        A::COEFFICIENTS
+            .iter()
+            .flat_map(|coefficient| (0..K).map(move |k| of(coefficient).of(k)))
+            .collect()
+    };
+    let (samples, positions) = (x.shape()[0], x.shape()[2]);
+    let values = x.as_slice().unwrap();
+
+    let pooled = reference::pool::forward(samples * channels, positions, values);
+    let weights = ["fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias"].map(parameter);
+    let [fc1_weight, fc1_bias, fc2_weight, fc2_bias] = &weights;
+    let weights = kernels::hyper::Weights {
+        fc1_weight,
+        fc1_bias,
+        fc2_weight,
+        fc2_bias,
+    };
+    let [_, residuals] = reference::hyper::forward(channels, weights, &pooled);
+    let (init, lambda) = (constants(|c| c.init), constants(|c| c.lambda));
+    let coefficients = reference::coefficients::forward(&init, &lambda, &residuals);
+    let attention = if A::SHARING == Sharing::Unshared {
+        let weight = parameter("attention.weight");
+        let operands = kernels::attention::Operands {
+            positions,
+            temperature: layer.temperature(),
+            weight: &weight,
+        };
+        let [_, attention] = reference::attention::forward(operands, parameter("attention.bias")[0], values);
+        attention
+    } else {
+        Vec::new()
+    };
+    let len = if A::SHARING == Sharing::SpatialAndChannel {
+        channels * positions
+    } else {
+        positions
+    };
+    let operands = kernels::piecewise::Operands {
+        len,
+        coefficients: &coefficients,
+        attention: &attention,
+    };
+    let expected = reference::piecewise::forward::<A, K, 2>(operands, values);
+
+    for (found, expected) in layer.forward(x).unwrap().iter().zip(expected) {
+        let equal = (found - expected).abs() <= 1e-12 * (1.0 + expected.abs());
+        let same = found.is_nan() && expected.is_nan() || found.total_cmp(&expected).is_eq();
+        assert!(equal || same, "{}: {found}, expected {expected}", A::NAME);
     }
 }
 
@@ -206,7 +283,7 @@ fn check_special<A: DynamicActivation>(layer: &Layer<A, f64>, x: &Array3<f64>, s
     }
 }
 
-/// The documented rule for ±∞: the hyper function saturates, and a slope of exactly zero makes NaN.
+/// An infinite mean saturates the residuals; where it meets a weight of zero, everything after is NaN.
 #[test]
 fn an_infinite_input_has_infinite_or_undefined_output() {
     let mut layer = DyReluB::layer::<f64>(1).build().unwrap();

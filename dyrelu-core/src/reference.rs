@@ -193,10 +193,10 @@ pub mod attention {
                 *z = (*z - max).exp() / sum;
             }
         }
-        let attention = softmax
-            .iter()
-            .map(|s| (positions as f64 / 3.0 * s).min(1.0))
-            .collect();
+        let gamma = positions as f64 / 3.0;
+        // Not `f64::min`, which would turn NaN into 1.
+        let cut_off = |pi: f64| if pi > 1.0 { 1.0 } else { pi };
+        let attention = softmax.iter().map(|s| cut_off(gamma * s)).collect();
         [softmax, attention]
     }
 

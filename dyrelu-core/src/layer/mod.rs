@@ -50,9 +50,13 @@ use parameters::Parameters;
 ///
 /// # Ties, kinks and special numbers
 ///
-/// The first of equal pieces wins and gets the whole gradient; `relu` passes no gradient on at zero. A NaN in
-/// x makes at least its whole sample NaN, because the coefficients depend on all of x. So does ±∞: the mean
-/// is infinite, and a coefficient of zero times ∞ is NaN. Other samples of the batch are not touched.
+/// The first of equal pieces wins and gets the whole gradient; `relu` passes no gradient on at zero.
+///
+/// Special numbers follow IEEE 754 through the formulas above, in their own sample; the other samples of a batch
+/// are not touched. The coefficients depend on all of x, so one NaN makes all coefficients of its sample NaN, and
+/// with them y, unless the piece has an `if` that hides them. An infinity makes the mean of its channel infinite:
+/// the coefficients reach init ± lambda, or are NaN where infinities cancel or meet a weight of zero; and a slope of
+/// zero times ∞ is NaN.
 ///
 /// # Example
 ///
