@@ -15,7 +15,7 @@ use crate::layer::LayerBuilder;
     note = "write `#[dynamic_activation(k = 2, share = \"spatial\")]` above `struct {Self};`"
 )]
 pub trait DynamicActivation: Sized + 'static {
-    /// The name of the struct, for messages and for the metadata of saved files.
+    /// The name of the struct, for messages.
     const NAME: &'static str;
 
     /// Which axes share one set of coefficients.

@@ -100,7 +100,7 @@ mod sealed {
 ///
 /// # Panics
 ///
-/// When the lengths do not fit together, or K or P is 0.
+/// When the lengths do not fit together. K or P of 0 does not compile.
 pub fn forward<A: DynamicActivation + Piece<P>, T: Scalar, const K: usize, const P: usize>(
     level: Level,
     operands: Operands<'_, T>,
@@ -561,6 +561,7 @@ fn weights<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: usize, 
     pi: Lanes<S, T>,
 ) -> (Lanes<S, T>, [Lanes<S, T>; K]) {
     let mut y = piece::<S, A, T, P>(x, sets[0], pi);
+    // The first entry is never read.
     let mut replaced = [y.is_nan(); K];
     let mut k = 1;
     while k < K {

@@ -1,11 +1,15 @@
 //! [`Layer`]: a dynamic activation with its parameters, on ndarray arrays.
 
-mod backward;
 mod builder;
 mod cache;
-mod checkpoint;
-mod forward;
 mod parameters;
+
+// The documentation shows the methods of `Layer` in the order of these modules.
+mod forward;
+
+mod backward;
+
+mod checkpoint;
 
 pub use backward::Gradients;
 pub use builder::LayerBuilder;
@@ -27,7 +31,7 @@ use parameters::Parameters;
 ///
 /// ```text
 /// residuals    = 2σ(W₂ · relu(W₁ · p + b₁) + b₂) − 1
-/// coefficients = init + lambda · residuals                 one set for each sample (A) or channel (B, C)
+/// coefficients = init + lambda · residuals      a set for each sample (A) or channel (B, C)
 /// y            = combine over k of piece(x, coefficients of k)
 /// ```
 ///
