@@ -275,7 +275,7 @@ impl Value<'_> {
     fn choice<C: Choice>(&self) -> Option<C> {
         let text = match self.tokens {
             [literal] => match literal_of(literal) {
-                Some(Lit::Str(literal)) => literal.value(),
+                Some(Lit::Str(literal)) if literal.suffix().is_empty() => literal.value(),
                 _ => return self.unquoted::<C>(),
             },
             _ => return self.unquoted::<C>(),
@@ -283,7 +283,8 @@ impl Value<'_> {
         if let Some((_, choice)) = C::ALL.iter().find(|(spelling, _)| *spelling == text) {
             return Some(*choice);
         }
-        let suggestion = did_you_mean(&text, C::ALL.iter().map(|(spelling, _)| *spelling))
+        let suggestion = text_for(C::ALIASES, &text)
+            .or_else(|| did_you_mean(&text, C::ALL.iter().map(|(spelling, _)| *spelling)))
             .map_or_else(String::new, |spelling| format!(" did you mean {spelling:?}?"));
         let (what, all) = (C::WHAT, spellings::<C>());
         self.reject(format!(

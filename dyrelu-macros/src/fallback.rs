@@ -59,13 +59,23 @@ pub(crate) fn emit(outline: &Outline) -> TokenStream {
             .push(parse_quote_spanned!(site=> Self: 'static));
     }
     let (parameters, arguments, bounds) = generics.split_for_impl();
+    // Whatever number of coefficients a use has in mind, it must find an implementation.
+    let mut piece_generics = generics.clone();
+    piece_generics
+        .params
+        .push(parse_quote_spanned!(site=> const __P: ::core::primitive::usize));
+    let (piece_parameters, _, _) = piece_generics.split_for_impl();
+    let constant = quote_spanned!(site=> #dyrelu::PerPiece::Same(0.0));
+    let coefficients = (0..MAX_COEFFICIENTS).map(
+        |_| quote_spanned!(site=> #dyrelu::Coefficient { name: "", init: #constant, lambda: #constant }),
+    );
     let (k, p) = (integer(outline.k), integer(outline.p));
     wrap(&quote_spanned! {site=>
-        impl #parameters #dyrelu::Piece<#p> for #name #arguments #bounds {
-            fn value<__E: #dyrelu::Elementwise>(x: __E, _: [__E; #p]) -> __E {
+        impl #piece_parameters #dyrelu::Piece<__P> for #name #arguments #bounds {
+            fn value<__E: #dyrelu::Elementwise>(x: __E, _: [__E; __P]) -> __E {
                 x
             }
-            fn grad<__E: #dyrelu::Elementwise>(x: __E, coefficients: [__E; #p]) -> #dyrelu::PieceGrad<__E, #p> {
+            fn grad<__E: #dyrelu::Elementwise>(x: __E, coefficients: [__E; __P]) -> #dyrelu::PieceGrad<__E, __P> {
                 #dyrelu::PieceGrad { x, coefficients }
             }
         }
@@ -73,7 +83,7 @@ pub(crate) fn emit(outline: &Outline) -> TokenStream {
             const NAME: &'static ::core::primitive::str = "";
             const SHARING: #dyrelu::Sharing = #dyrelu::Sharing::Spatial;
             const COMBINE: #dyrelu::Combine = #dyrelu::Combine::Max;
-            const COEFFICIENTS: &'static [#dyrelu::Coefficient] = &[];
+            const COEFFICIENTS: &'static [#dyrelu::Coefficient] = &[#(#coefficients),*];
             const HOMOGENEOUS: ::core::primitive::bool = false;
             type Pieces = #dyrelu::Pieces<#k, #p>;
         }

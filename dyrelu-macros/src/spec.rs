@@ -80,6 +80,8 @@ pub(crate) trait Choice: Copy + 'static {
     const WHAT: &'static str;
     /// The spellings, with their meaning.
     const ALL: &'static [(&'static str, Self)];
+    /// Other names that people use, with the spelling that they mean.
+    const ALIASES: &'static [(&'static str, &'static str)];
 }
 
 impl Choice for Sharing {
@@ -89,12 +91,23 @@ impl Choice for Sharing {
         ("spatial+channel", Self::SpatialAndChannel),
         ("none", Self::Unshared),
     ];
+    const ALIASES: &'static [(&'static str, &'static str)] = &[
+        ("channel+spatial", "spatial+channel"),
+        ("A", "spatial+channel"),
+        ("B", "spatial"),
+        ("C", "none"),
+        ("DY-ReLU-A", "spatial+channel"),
+        ("DY-ReLU-B", "spatial"),
+        ("DY-ReLU-C", "none"),
+    ];
 }
 
 impl Choice for Combine {
     const WHAT: &'static str = "combination";
     const ALL: &'static [(&'static str, Self)] =
         &[("max", Self::Max), ("min", Self::Min), ("sum", Self::Sum)];
+    const ALIASES: &'static [(&'static str, &'static str)] =
+        &[("maximum", "max"), ("minimum", "min"), ("add", "sum")];
 }
 
 /// The spellings of a choice, quoted and separated by commas.

@@ -189,7 +189,7 @@ impl Constants<'_> {
         let name = name.unraw();
         self.diagnostics.error(
             self.formula.parameters.coefficients()[position].span(),
-            format!("coefficient `{name}` of a custom piece needs its initial value: `init({name} = 0.0)`"),
+            format!("coefficient `{name}` of a custom piece needs its initial value: add `{name} = 0.0` to `init(…)`"),
         );
         None
     }

@@ -4,7 +4,7 @@ use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
 
 use super::literal_of;
-use super::split::{after_equals, items};
+use super::split::{after_equals, items, visible};
 use crate::diagnostics::Diagnostics;
 use crate::number::number;
 
@@ -85,6 +85,7 @@ fn parse_entry(
 
 /// A number, or a list of numbers in brackets. `before` is the place to report that there is none.
 fn parse_values(before: Span, tokens: &[TokenTree], diagnostics: &Diagnostics) -> Option<Values> {
+    let tokens = &*visible(tokens);
     if let [TokenTree::Group(group)] = tokens
         && group.delimiter() == Delimiter::Bracket
     {
@@ -102,6 +103,7 @@ fn parse_values(before: Span, tokens: &[TokenTree], diagnostics: &Diagnostics) -
 
 /// A number literal with an optional minus.
 fn signed_number(before: Span, tokens: &[TokenTree], diagnostics: &Diagnostics) -> Option<f64> {
+    let tokens = &*visible(tokens);
     let (sign, literal) = match tokens {
         [TokenTree::Punct(minus), literal] if minus.as_char() == '-' => (-1.0, Some(literal)),
         [literal] => (1.0, Some(literal)),

@@ -1,6 +1,6 @@
 //! Separates arguments before they are parsed, so that a mistake in one hides none in the others.
 
-use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 
 use super::argument_names;
 use crate::diagnostics::Diagnostics;
@@ -8,7 +8,7 @@ use crate::diagnostics::Diagnostics;
 /// The arguments, each as its tokens without the comma after it.
 ///
 /// Commas separate arguments, except between the bars of a closure. Should a bar be missing, the next comma
-/// before something like `name =` or `name (` separates nevertheless.
+/// before an argument's name and `=` or `(` separates nevertheless. A semicolon is a mistake for a comma.
 pub(super) fn arguments(tokens: TokenStream, diagnostics: &Diagnostics) -> Vec<Vec<TokenTree>> {
     let trees: Vec<TokenTree> = tokens.into_iter().collect();
     let mut arguments = Vec::new();
@@ -17,7 +17,15 @@ pub(super) fn arguments(tokens: TokenStream, diagnostics: &Diagnostics) -> Vec<V
     for (index, tree) in trees.iter().enumerate() {
         if let TokenTree::Punct(punct) = tree {
             between_bars ^= punct.as_char() == '|';
-            if punct.as_char() == ',' && (!between_bars || starts_argument(&trees[index + 1..])) {
+            let separates = match punct.as_char() {
+                ',' => !between_bars || starts_argument(&trees[index + 1..]),
+                ';' => {
+                    diagnostics.error(punct.span(), "expected `,`, found `;`");
+                    true
+                }
+                _ => false,
+            };
+            if separates {
                 if argument.is_empty() {
                     diagnostics.error(punct.span(), "expected an argument before this comma");
                 } else {
@@ -40,18 +48,22 @@ pub(super) fn arguments(tokens: TokenStream, diagnostics: &Diagnostics) -> Vec<V
 
 /// Whether `trees` begin like an argument: `name =` or `name (`.
 fn starts_argument(trees: &[TokenTree]) -> bool {
-    match trees {
-        [TokenTree::Ident(_), TokenTree::Group(group), ..] => group.delimiter() == Delimiter::Parenthesis,
-        [TokenTree::Ident(_), rest @ ..] => after_equals(rest).is_some(),
-        _ => false,
-    }
+    let [TokenTree::Ident(name), rest @ ..] = trees else {
+        return false;
+    };
+    let opens = matches!(rest, [TokenTree::Group(group), ..] if group.delimiter() == Delimiter::Parenthesis);
+    is_argument_name(name) && (opens || after_equals(rest).is_some())
+}
+
+fn is_argument_name(name: &Ident) -> bool {
+    argument_names().any(|other| name == other)
 }
 
 /// Whether a new argument begins in the middle of another one, as in `k = 2 share = "none"`.
 fn lacks_comma(argument: &[TokenTree], rest: &[TokenTree]) -> bool {
     let complete = argument.len() > 1 && !matches!(argument.last(), Some(TokenTree::Punct(_)));
     match rest {
-        [TokenTree::Ident(name), rest @ ..] if complete && argument_names().any(|other| name == other) => {
+        [TokenTree::Ident(name), rest @ ..] if complete && is_argument_name(name) => {
             after_equals(rest).is_some()
         }
         _ => false,
@@ -80,4 +92,14 @@ pub(super) fn items(tokens: TokenStream) -> Vec<Vec<TokenTree>> {
         items.pop();
     }
     items
+}
+
+/// `trees`, or what they stand for: macros by example put an expression into invisible delimiters.
+pub(super) fn visible(trees: &[TokenTree]) -> Vec<TokenTree> {
+    match trees {
+        [TokenTree::Group(group)] if group.delimiter() == Delimiter::None => {
+            visible(&group.stream().into_iter().collect::<Vec<_>>())
+        }
+        _ => trees.to_vec(),
+    }
 }

@@ -3,6 +3,9 @@
 //! A node that is used more than once becomes a `let`, so the graph's sharing survives. So does a node that is
 //! nested too deeply, which bounds the depth of what the compiler must parse.
 //!
+//! Methods that borrow are written `E::clone(&x)` and not `x.clone()`: a trait of the user that has a method of the
+//! same name by value, for every type, would come first.
+//!
 //! `Elementwise` is `Clone` but not `Copy`: each use of a variable clones it but the last one, which moves it.
 //! Which one is the last depends on the order of the text, so the text is written twice: once to count the
 //! uses, once for good.
@@ -279,8 +282,8 @@ impl Writer<'_> {
         let site = Span::mixed_site();
         match plan.expressions.as_expr(id) {
             _ if self.is_last_use(id) => name.to_token_stream(),
-            Some(_) => quote_spanned!(site=> #name.clone()),
-            // A mask is of an associated type, whose methods must be in scope. The user's scope may lack `Clone`.
+            Some(_) => quote_spanned!(site=> E::clone(&#name)),
+            // A mask is of another type.
             None => quote_spanned!(site=> ::core::clone::Clone::clone(&#name)),
         }
     }
@@ -314,7 +317,7 @@ impl Writer<'_> {
         match self.plan.expressions.node(id) {
             Node::Constant(constant) => {
                 let (input, value) = (self.place(self.plan.input), literal(constant.value()));
-                Code::new(Binding::Atom, quote_spanned!(site=> #input.lift(#value)))
+                Code::new(Binding::Atom, quote_spanned!(site=> E::lift(&#input, #value)))
             }
             Node::Parameter(_) => Code::new(Binding::Atom, self.operand(id, Binding::Atom)),
             Node::Neg(u) => {
@@ -364,7 +367,7 @@ impl Writer<'_> {
             Node::Compare(comparison, u, v) => {
                 let (u, v) = (self.place(u), self.place(v));
                 let method = Ident::new(method_of(comparison), site);
-                Code::new(Binding::Atom, quote_spanned!(site=> #u.#method(&#v)))
+                Code::new(Binding::Atom, quote_spanned!(site=> E::#method(&#u, &#v)))
             }
             Node::And(c, d) => self.mask(c, &quote_spanned!(site=> &), d),
             Node::Or(c, d) => self.mask(c, &quote_spanned!(site=> |), d),

@@ -2,8 +2,9 @@
 //!
 //! # Rules for generated code
 //!
-//! * Every path is absolute, and every local name has the hygiene of [`Span::mixed_site`], so nothing that a
-//!   user defines can be captured.
+//! * Every path is absolute, and every local name has the hygiene of [`Span::mixed_site`]. What this cannot
+//!   prevent: a constant, a static or a unit struct in the user's scope that has the lower-case name of a
+//!   coefficient is an error of the compiler at that name.
 //! * The loops over pieces and elements live in `dyrelu-core`: the code is equally short whatever `k` is.
 //! * Equal input gives equal output, byte for byte.
 
@@ -41,7 +42,7 @@ pub(crate) fn emit(spec: &ActivationSpec) -> TokenStream {
 pub(crate) fn wrap(implementations: &TokenStream) -> TokenStream {
     quote_spanned! {Span::mixed_site()=>
         // `layer` may be unused, and a formula may look odd to clippy; the user wrote neither.
-        #[allow(dead_code, clippy::all, clippy::pedantic, clippy::nursery)]
+        #[allow(dead_code, clippy::all, clippy::pedantic, clippy::nursery, clippy::same_name_method)]
         const _: () = {
             #implementations
         };

@@ -18,7 +18,7 @@ use crate::spec::ActivationSpec;
 ///     }
 ///     #[inline(always)]
 ///     fn grad<E: ::dyrelu::Elementwise>(x: E, [a, _]: [E; 2]) -> ::dyrelu::PieceGrad<E, 2> {
-///         let one = x.lift(1.0);
+///         let one = E::lift(&x, 1.0);
 ///         ::dyrelu::PieceGrad { x: a, coefficients: [x, one] }
 ///     }
 /// }

@@ -8,7 +8,7 @@ use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::{
     Attribute, BinOp, Block, Expr, ExprBinary, ExprCall, ExprIf, ExprLit, ExprMethodCall, ExprPath,
-    ExprUnary, Lit, Local, Stmt, UnOp,
+    ExprUnary, Item, Lit, Local, Stmt, UnOp,
 };
 
 use super::Named;
@@ -201,10 +201,9 @@ impl<'a> Lowering<'a> {
             UnOp::Not(_) => self.reject(unary.op, NO_CONDITION),
             _ => {
                 self.expr(&unary.expr);
-                let operator = unary.op.to_token_stream();
                 self.reject(
                     unary.op,
-                    format!("unsupported operator `{operator}` in piece; supported: {OPERATORS}"),
+                    "a piece has no `*` before a value; a power is written `x.powi(2)`, a product `a * x`",
                 )
             }
         }
@@ -285,8 +284,21 @@ impl<'a> Lowering<'a> {
                     .extend(rejected.iter().map(|name| Variable::new(name, None)));
                 self.reject(pattern.let_token, NO_COMPARISON)
             }
+            // A variable that was meant to be a condition has been reported where it got its value.
+            Expr::Path(path) if self.is_spoilt(path) => None,
             other => self.reject(other, NO_COMPARISON),
         }
+    }
+
+    /// Whether the path is a variable whose definition is wrong.
+    fn is_spoilt(&self, path: &ExprPath) -> bool {
+        let name = path.path.get_ident().map(|name| name.unraw().to_string());
+        let variable = self
+            .scope
+            .iter()
+            .rev()
+            .find(|variable| Some(&variable.name) == name.as_ref());
+        variable.is_some_and(|variable| variable.value.is_none())
     }
 
     /// `&&` and `||`, in a loop for the same reason as in [`binary`](Self::binary).
@@ -341,10 +353,24 @@ impl<'a> Lowering<'a> {
             other => {
                 self.diagnostics.error_at(
                     other,
-                    "only `let name = …;` may stand before the last expression of a block",
+                    "only `let name = …;` may stand before the last expression of a block; \
+                     put an `if` that is a part of it into parentheses",
                 );
+                self.spoil(other);
             }
         }
+    }
+
+    /// The names that a statement which is a mistake may have meant to define: their uses are not to blame.
+    fn spoil(&mut self, statement: &Stmt) {
+        let names = match statement {
+            Stmt::Expr(Expr::Assign(assign), _) => identifiers(assign.left.to_token_stream()),
+            Stmt::Item(Item::Const(item)) => vec![item.ident.clone()],
+            Stmt::Item(Item::Static(item)) => vec![item.ident.clone()],
+            _ => Vec::new(),
+        };
+        self.scope
+            .extend(names.iter().map(|name| Variable::new(name, None)));
     }
 
     fn last_statement(&mut self, statement: &Stmt) -> Option<ExprId> {
@@ -398,7 +424,11 @@ impl<'a> Lowering<'a> {
     // ------------------------------------------------------------------------------------------ Functions
 
     fn call(&mut self, call: &ExprCall) -> Option<ExprId> {
-        let name = match &*call.func {
+        let mut function = &*call.func;
+        while let Expr::Group(group) = function {
+            function = &group.expr;
+        }
+        let name = match function {
             Expr::Path(path) => path.path.get_ident(),
             _ => None,
         };

@@ -1,21 +1,28 @@
 struct Everything;
-#[allow(dead_code, clippy::all, clippy::pedantic, clippy::nursery)]
+#[allow(
+    dead_code,
+    clippy::all,
+    clippy::pedantic,
+    clippy::nursery,
+    clippy::same_name_method
+)]
 const _: () = {
     #[automatically_derived]
     impl ::dyrelu::Piece<1> for Everything {
         #[inline(always)]
         fn value<E: ::dyrelu::Elementwise>(x: E, [a]: [E; 1]) -> E {
-            let t1 = x.clone().sin();
-            let t2 = x.clone().cos();
-            let t3 = x.clone().exp() + x.clone().exp_m1() + x.clone().ln()
-                + x.clone().ln_1p() + x.clone().sqrt() + t1.clone() + t2.clone()
-                + t1 / t2 + x.clone().tanh();
-            let t4 = t3 + x.clone().sigmoid() + x.clone().softplus() + x.clone().abs()
-                + x.clone().sign() + x.clone().recip() + x.clone().powi(3)
-                + x.clone().powi(-2) + x.clone().max(a.clone());
-            a.clone()
-                * (t4 + x.clone().min(a) + x.clone().relu()
-                    + x.clone().max(x.lift(-1.0)).min(x.lift(1.0)))
+            let t1 = E::clone(&x).sin();
+            let t2 = E::clone(&x).cos();
+            let t3 = E::clone(&x).exp() + E::clone(&x).exp_m1() + E::clone(&x).ln()
+                + E::clone(&x).ln_1p() + E::clone(&x).sqrt() + E::clone(&t1)
+                + E::clone(&t2) + t1 / t2 + E::clone(&x).tanh();
+            let t4 = t3 + E::clone(&x).sigmoid() + E::clone(&x).softplus()
+                + E::clone(&x).abs() + E::clone(&x).sign() + E::clone(&x).recip()
+                + E::clone(&x).powi(3) + E::clone(&x).powi(-2)
+                + E::clone(&x).max(E::clone(&a));
+            E::clone(&a)
+                * (t4 + E::clone(&x).min(a) + E::clone(&x).relu()
+                    + E::clone(&x).max(E::lift(&x, -1.0)).min(E::lift(&x, 1.0)))
         }
         #[inline(always)]
         fn grad<E: ::dyrelu::Elementwise>(
@@ -23,58 +30,68 @@ const _: () = {
             [a,
             ]: [E; 1],
         ) -> ::dyrelu::PieceGrad<E, 1> {
-            let t1 = x.clone().exp();
-            let t2 = x.clone().sqrt();
-            let t3 = x.clone().sin();
-            let t4 = x.clone().cos();
-            let t5 = t3.clone() / t4.clone();
-            let t6 = x.clone().tanh();
-            let t7 = t1.clone() + x.clone().exp_m1() + x.clone().ln() + x.clone().ln_1p()
-                + t2.clone() + t3.clone() + t4.clone() + t5.clone() + t6.clone();
-            let t8 = x.clone().sigmoid();
-            let t9 = x.clone().sign();
-            let t10 = x.clone().recip();
-            let t11 = t7 + t8.clone() + x.clone().softplus() + x.clone().abs()
-                + t9.clone() + t10.clone() + x.clone().powi(3) + x.clone().powi(-2)
-                + x.clone().max(a.clone()) + x.clone().min(a.clone());
-            let one = x.lift(1.0);
-            let minus_one = x.lift(-1.0);
-            let t12 = x.clone().max(minus_one.clone());
-            let t13 = t8
-                .clone()
+            let t1 = E::clone(&x).exp();
+            let t2 = E::clone(&x).sqrt();
+            let t3 = E::clone(&x).sin();
+            let t4 = E::clone(&x).cos();
+            let t5 = E::clone(&t3) / E::clone(&t4);
+            let t6 = E::clone(&x).tanh();
+            let t7 = E::clone(&t1) + E::clone(&x).exp_m1() + E::clone(&x).ln()
+                + E::clone(&x).ln_1p() + E::clone(&t2) + E::clone(&t3) + E::clone(&t4)
+                + E::clone(&t5) + E::clone(&t6);
+            let t8 = E::clone(&x).sigmoid();
+            let t9 = E::clone(&x).sign();
+            let t10 = E::clone(&x).recip();
+            let t11 = t7 + E::clone(&t8) + E::clone(&x).softplus() + E::clone(&x).abs()
+                + E::clone(&t9) + E::clone(&t10) + E::clone(&x).powi(3)
+                + E::clone(&x).powi(-2) + E::clone(&x).max(E::clone(&a))
+                + E::clone(&x).min(E::clone(&a));
+            let one = E::lift(&x, 1.0);
+            let minus_one = E::lift(&x, -1.0);
+            let t12 = E::clone(&x).max(E::clone(&minus_one));
+            let t13 = E::clone(&t8)
                 .mul_add(
-                    one.clone() - t8.clone(),
-                    t1.clone() + t1 + one.clone() / x.clone()
-                        + one.clone() / (one.clone() + x.clone()) + x.lift(0.5) / t2
-                        + t4.clone() - t3.clone() + t5.mul_add(t3, t4.clone()) / t4
-                        + (one.clone() - t6.clone() * t6),
+                    E::clone(&one) - E::clone(&t8),
+                    E::clone(&t1) + t1 + E::clone(&one) / E::clone(&x)
+                        + E::clone(&one) / (E::clone(&one) + E::clone(&x))
+                        + E::lift(&x, 0.5) / t2 + E::clone(&t4) - E::clone(&t3)
+                        + t5.mul_add(t3, E::clone(&t4)) / t4
+                        + (E::clone(&one) - E::clone(&t6) * t6),
                 );
-            let zero = x.lift(0.0);
-            let t14 = a.gt(&x);
-            let t15 = a.lt(&x);
-            let t16 = x
-                .lift(-2.0)
+            let zero = E::lift(&x, 0.0);
+            let t14 = E::gt(&a, &x);
+            let t15 = E::lt(&a, &x);
+            let t16 = E::lift(&x, -2.0)
                 .mul_add(
-                    x.clone().powi(-3),
-                    x
-                        .lift(3.0)
-                        .mul_add(x.clone().powi(2), t13 + t8 + t9 - t10.clone() * t10),
+                    E::clone(&x).powi(-3),
+                    E::lift(&x, 3.0)
+                        .mul_add(
+                            E::clone(&x).powi(2),
+                            t13 + t8 + t9 - E::clone(&t10) * t10,
+                        ),
                 )
-                + E::select(::core::clone::Clone::clone(&t14), zero.clone(), one.clone())
-                + E::select(::core::clone::Clone::clone(&t15), zero.clone(), one.clone())
-                + E::select(x.gt(&zero), one.clone(), zero.clone())
                 + E::select(
-                    one.lt(&t12),
-                    zero.clone(),
-                    E::select(minus_one.gt(&x), zero.clone(), one.clone()),
+                    ::core::clone::Clone::clone(&t14),
+                    E::clone(&zero),
+                    E::clone(&one),
+                )
+                + E::select(
+                    ::core::clone::Clone::clone(&t15),
+                    E::clone(&zero),
+                    E::clone(&one),
+                ) + E::select(E::gt(&x, &zero), E::clone(&one), E::clone(&zero))
+                + E::select(
+                    E::lt(&one, &t12),
+                    E::clone(&zero),
+                    E::select(E::gt(&minus_one, &x), E::clone(&zero), E::clone(&one)),
                 );
             ::dyrelu::PieceGrad {
-                x: a.clone() * t16,
+                x: E::clone(&a) * t16,
                 coefficients: [
                     a
                         .mul_add(
-                            E::select(t14, one.clone(), zero.clone())
-                                + E::select(t15, one.clone(), zero),
+                            E::select(t14, E::clone(&one), E::clone(&zero))
+                                + E::select(t15, E::clone(&one), zero),
                             t11 + x.relu() + t12.min(one),
                         ),
                 ],

@@ -3,17 +3,23 @@
 pub struct Gated {
     pub(crate) field: u8,
 }
-#[allow(dead_code, clippy::all, clippy::pedantic, clippy::nursery)]
+#[allow(
+    dead_code,
+    clippy::all,
+    clippy::pedantic,
+    clippy::nursery,
+    clippy::same_name_method
+)]
 const _: () = {
     #[automatically_derived]
     impl ::renamed::Piece<3> for Gated {
         #[inline(always)]
         fn value<E: ::renamed::Elementwise>(x: E, [a, t, b]: [E; 3]) -> E {
-            let s = (x.clone() / t).tanh();
-            (a * s.clone())
+            let s = (E::clone(&x) / t).tanh();
+            (a * E::clone(&s))
                 .mul_add(
-                    (-(x.clone() * x.clone())).exp(),
-                    b / s.clone().mul_add(s, x.lift(1.0)).sqrt(),
+                    (-(E::clone(&x) * E::clone(&x))).exp(),
+                    b / E::clone(&s).mul_add(s, E::lift(&x, 1.0)).sqrt(),
                 )
         }
         #[inline(always)]
@@ -24,27 +30,29 @@ const _: () = {
             b,
             ]: [E; 3],
         ) -> ::renamed::PieceGrad<E, 3> {
-            let t1 = x.clone() / t.clone();
-            let s = t1.clone().tanh();
-            let t2 = (-(x.clone() * x.clone())).exp();
-            let one = x.lift(1.0);
-            let t3 = s.clone() * s.clone();
-            let t4 = (one.clone() + t3.clone()).sqrt();
-            let t5 = b / t4.clone();
-            let t6 = one.clone() - t3;
-            let t7 = t6.clone() * (one.clone() / t.clone());
-            let t8 = x.lift(0.5) / t4.clone();
+            let t1 = E::clone(&x) / E::clone(&t);
+            let s = E::clone(&t1).tanh();
+            let t2 = (-(E::clone(&x) * E::clone(&x))).exp();
+            let one = E::lift(&x, 1.0);
+            let t3 = E::clone(&s) * E::clone(&s);
+            let t4 = (E::clone(&one) + E::clone(&t3)).sqrt();
+            let t5 = b / E::clone(&t4);
+            let t6 = E::clone(&one) - t3;
+            let t7 = E::clone(&t6) * (E::clone(&one) / E::clone(&t));
+            let t8 = E::lift(&x, 0.5) / E::clone(&t4);
             let t9 = t6 * (t1 / t);
             ::renamed::PieceGrad {
-                x: a.clone() * t7.clone() * t2.clone()
-                    - a.clone() * s.clone() * (t2.clone() * (x.clone() + x))
-                    - t5.clone()
-                        * (t8.clone() * t7.clone().mul_add(s.clone(), s.clone() * t7))
-                        / t4.clone(),
+                x: E::clone(&a) * E::clone(&t7) * E::clone(&t2)
+                    - E::clone(&a) * E::clone(&s) * (E::clone(&t2) * (E::clone(&x) + x))
+                    - E::clone(&t5)
+                        * (E::clone(&t8)
+                            * E::clone(&t7).mul_add(E::clone(&s), E::clone(&s) * t7))
+                        / E::clone(&t4),
                 coefficients: [
-                    s.clone() * t2.clone(),
-                    -(a * t9.clone() * t2)
-                        - t5 * (t8 * (-(t9.clone() * s.clone()) - s * t9)) / t4.clone(),
+                    E::clone(&s) * E::clone(&t2),
+                    -(a * E::clone(&t9) * t2)
+                        - t5 * (t8 * (-(E::clone(&t9) * E::clone(&s)) - s * t9))
+                            / E::clone(&t4),
                     one / t4,
                 ],
             }

@@ -1,13 +1,23 @@
 pub(crate) struct SoftThreshold;
-#[allow(dead_code, clippy::all, clippy::pedantic, clippy::nursery)]
+#[allow(
+    dead_code,
+    clippy::all,
+    clippy::pedantic,
+    clippy::nursery,
+    clippy::same_name_method
+)]
 const _: () = {
     #[automatically_derived]
     impl ::dyrelu::Piece<2> for SoftThreshold {
         #[inline(always)]
         fn value<E: ::dyrelu::Elementwise>(x: E, [gain, threshold]: [E; 2]) -> E {
-            let size = x.clone().abs() - threshold;
-            let zero = x.lift(0.0);
-            E::select(size.gt(&zero) & !gain.eq(&zero), gain * x.sign() * size, zero)
+            let size = E::clone(&x).abs() - threshold;
+            let zero = E::lift(&x, 0.0);
+            E::select(
+                E::gt(&size, &zero) & !E::eq(&gain, &zero),
+                gain * x.sign() * size,
+                zero,
+            )
         }
         #[inline(always)]
         fn grad<E: ::dyrelu::Elementwise>(
@@ -16,19 +26,23 @@ const _: () = {
             threshold,
             ]: [E; 2],
         ) -> ::dyrelu::PieceGrad<E, 2> {
-            let size = x.clone().abs() - threshold;
-            let zero = x.lift(0.0);
-            let t1 = size.gt(&zero) & !gain.eq(&zero);
+            let size = E::clone(&x).abs() - threshold;
+            let zero = E::lift(&x, 0.0);
+            let t1 = E::gt(&size, &zero) & !E::eq(&gain, &zero);
             let t2 = x.sign();
-            let t3 = gain * t2.clone();
+            let t3 = gain * E::clone(&t2);
             ::dyrelu::PieceGrad {
                 x: E::select(
                     ::core::clone::Clone::clone(&t1),
-                    t3.clone() * t2.clone(),
-                    zero.clone(),
+                    E::clone(&t3) * E::clone(&t2),
+                    E::clone(&zero),
                 ),
                 coefficients: [
-                    E::select(::core::clone::Clone::clone(&t1), t2 * size, zero.clone()),
+                    E::select(
+                        ::core::clone::Clone::clone(&t1),
+                        t2 * size,
+                        E::clone(&zero),
+                    ),
                     E::select(t1, -t3, zero),
                 ],
             }

@@ -1,5 +1,11 @@
 pub struct DyReluC;
-#[allow(dead_code, clippy::all, clippy::pedantic, clippy::nursery)]
+#[allow(
+    dead_code,
+    clippy::all,
+    clippy::pedantic,
+    clippy::nursery,
+    clippy::same_name_method
+)]
 const _: () = {
     #[automatically_derived]
     impl ::dyrelu::Piece<2> for DyReluC {
@@ -14,7 +20,7 @@ const _: () = {
             _,
             ]: [E; 2],
         ) -> ::dyrelu::PieceGrad<E, 2> {
-            let one = x.lift(1.0);
+            let one = E::lift(&x, 1.0);
             ::dyrelu::PieceGrad {
                 x: a,
                 coefficients: [x, one],
