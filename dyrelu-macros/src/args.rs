@@ -6,6 +6,8 @@
 mod coefficients;
 mod split;
 
+use std::slice;
+
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
@@ -13,11 +15,11 @@ use syn::parse::Parser;
 use syn::{ExprClosure, Lit, Path};
 
 pub(crate) use coefficients::{CoefficientEntry, CoefficientList, Values};
-use split::after_equals;
+use split::{after_equals, visible};
 
 use crate::diagnostics::{Diagnostics, did_you_mean, list_of};
-use crate::emit::Runtime;
 use crate::piece;
+use crate::runtime::Runtime;
 use crate::spec::{Choice, Combine, MAX_PIECES, Sharing, spellings};
 
 /// What the attribute says, with the spans that later messages need.
@@ -120,6 +122,11 @@ pub(crate) fn argument_names() -> impl Iterator<Item = &'static str> {
     EXAMPLES.iter().map(|(name, _)| *name)
 }
 
+/// The builder's methods that are easily mistaken for arguments.
+fn builder_methods() -> impl Iterator<Item = &'static str> {
+    BUILDER_METHODS.iter().map(|(method, _)| *method)
+}
+
 /// Parses the tokens between the attribute's parentheses.
 pub(crate) fn parse(tokens: TokenStream, diagnostics: &Diagnostics) -> Args {
     let mut args = Args::default();
@@ -133,16 +140,15 @@ pub(crate) fn parse(tokens: TokenStream, diagnostics: &Diagnostics) -> Args {
 struct Value<'a> {
     /// How the whole argument should look.
     example: &'static str,
-    /// Never empty.
-    tokens: &'a [TokenTree],
+    /// Never empty, and without invisible delimiters round all of it.
+    tokens: Vec<TokenTree>,
     diagnostics: &'a Diagnostics,
 }
 
 impl Args {
     fn read(&mut self, argument: &[TokenTree], diagnostics: &Diagnostics) {
         let [TokenTree::Ident(name), rest @ ..] = argument else {
-            let example = EXAMPLES[0].1;
-            diagnostics.error_at(&argument[0], format!("expected an argument such as `{example}`"));
+            self.reject_nameless(&argument[0], diagnostics);
             return;
         };
         let key = name.unraw().to_string();
@@ -188,10 +194,31 @@ impl Args {
         }
     }
 
+    /// Reports an argument that does not begin with a name. What stands in quotes does not count as missing.
+    fn reject_nameless(&mut self, first: &TokenTree, diagnostics: &Diagnostics) {
+        let example = EXAMPLES[0].1;
+        let Some(Lit::Str(quoted)) = literal_of(slice::from_ref(first)) else {
+            diagnostics.error_at(first, format!("expected an argument such as `{example}`"));
+            return;
+        };
+        let message = format!("arguments are not put in quotes; write them as in `{example}`");
+        diagnostics.error_at(first, message);
+        let text = quoted.value();
+        for word in text.split(|c: char| !c.is_alphanumeric() && c != '_') {
+            self.excuse(word);
+        }
+    }
+
+    /// Marks the argument `word`, if it is one that is missing, as wrong, so that it is not reported as missing.
+    fn excuse(&mut self, word: &str) {
+        if text_for(&EXAMPLES, word).is_some() && !self.slot(word).is_written() {
+            self.slot(word).spoil();
+        }
+    }
+
     /// Reports an unknown argument. What it was probably meant to be does not count as missing.
     fn reject_unknown(&mut self, name: &Ident, key: &str, diagnostics: &Diagnostics) {
-        let methods = BUILDER_METHODS.iter().map(|(method, _)| *method);
-        let suggestion = did_you_mean(key, argument_names().chain(methods));
+        let suggestion = did_you_mean(key, argument_names().chain(builder_methods()));
         let advice = match suggestion.map(|word| (word, text_for(&BUILDER_METHODS, word))) {
             Some((word, Some(call))) if word == key => {
                 format!("it is a method of the layer builder: `{call}`")
@@ -203,12 +230,8 @@ impl Args {
             None => format!("expected one of {}", list_of(argument_names())),
         };
         diagnostics.error(name.span(), format!("unknown argument `{key}`; {advice}"));
-        let meant = suggestion.filter(|word| text_for(&EXAMPLES, word).is_some());
-        if let Some(slot) = meant
-            .map(|word| self.slot(word))
-            .filter(|slot| !slot.is_written())
-        {
-            slot.spoil();
+        if let Some(word) = suggestion {
+            self.excuse(word);
         }
     }
 }
@@ -216,11 +239,11 @@ impl Args {
 /// The value in `= value`.
 fn value<'a>(
     name: &Ident,
-    rest: &'a [TokenTree],
+    rest: &[TokenTree],
     example: &'static str,
     diagnostics: &'a Diagnostics,
 ) -> Option<Value<'a>> {
-    let tokens = after_equals(rest).unwrap_or_default();
+    let tokens = visible(after_equals(rest).unwrap_or_default());
     if tokens.is_empty() {
         diagnostics.error(name.span(), format!("expected a value: `{example}`"));
         return None;
@@ -250,41 +273,35 @@ impl Value<'_> {
 
     /// The value of `k`.
     fn pieces(&self) -> Option<usize> {
-        let (negative, literal) = match self.tokens {
-            [TokenTree::Punct(minus), literal] if minus.as_char() == '-' => (true, literal),
-            [literal] => (false, literal),
-            _ => return self.expected("an integer"),
-        };
-        let Some(Lit::Int(literal)) = literal_of(literal) else {
+        let Some(Lit::Int(literal)) = literal_of(&self.tokens) else {
             return self.expected("an integer");
         };
         if !literal.suffix().is_empty() {
             return self.expected("an integer without a suffix");
         }
-        let sign = if negative { "-" } else { "" };
-        let text = format!("{sign}{}", literal.base10_digits());
-        let negative = text.starts_with('-');
-        match text.parse() {
+        let digits = literal.base10_digits();
+        match digits.parse() {
             Ok(k @ 1..=MAX_PIECES) => Some(k),
-            _ if text == "0" || negative => self.reject(format!("`k` must be at least 1, found {text}")),
-            _ => self.reject(format!("`k` must be at most {MAX_PIECES}, found {text}")),
+            Err(_) if !digits.starts_with('-') => self.too_many_pieces(digits),
+            Ok(1..) => self.too_many_pieces(digits),
+            Ok(0) | Err(_) => self.reject(format!("`k` must be at least 1, found {digits}")),
         }
+    }
+
+    fn too_many_pieces<T>(&self, digits: &str) -> Option<T> {
+        self.reject(format!("`k` must be at most {MAX_PIECES}, found {digits}"))
     }
 
     /// The value of `share` or `combine`.
     fn choice<C: Choice>(&self) -> Option<C> {
-        let text = match self.tokens {
-            [literal] => match literal_of(literal) {
-                Some(Lit::Str(literal)) if literal.suffix().is_empty() => literal.value(),
-                _ => return self.unquoted::<C>(),
-            },
+        let text = match literal_of(&self.tokens) {
+            Some(Lit::Str(literal)) if literal.suffix().is_empty() => literal.value(),
             _ => return self.unquoted::<C>(),
         };
         if let Some((_, choice)) = C::ALL.iter().find(|(spelling, _)| *spelling == text) {
             return Some(*choice);
         }
-        let suggestion = text_for(C::ALIASES, &text)
-            .or_else(|| did_you_mean(&text, C::ALL.iter().map(|(spelling, _)| *spelling)))
+        let suggestion = meant_choice::<C>(&text)
             .map_or_else(String::new, |spelling| format!(" did you mean {spelling:?}?"));
         let (what, all) = (C::WHAT, spellings::<C>());
         self.reject(format!(
@@ -296,11 +313,7 @@ impl Value<'_> {
     fn unquoted<C: Choice>(&self) -> Option<C> {
         let text: String = self.tokens.iter().map(ToString::to_string).collect();
         let key = self.example.split_once(' ').map_or(self.example, |(key, _)| key);
-        let spelling = C::ALL
-            .iter()
-            .map(|(spelling, _)| *spelling)
-            .find(|spelling| *spelling == text);
-        let spelling = spelling.unwrap_or(C::ALL[0].0);
+        let spelling = meant_choice::<C>(&text).unwrap_or(C::ALL[0].0);
         self.reject(format!("expected a string literal: `{key} = {spelling:?}`"))
     }
 
@@ -340,7 +353,17 @@ impl Value<'_> {
     }
 }
 
-/// The literal that `tree` is. Macros by example put one into invisible delimiters.
-fn literal_of(tree: &TokenTree) -> Option<Lit> {
-    syn::parse2(tree.to_token_stream()).ok()
+/// The spelling of the choice that `text` probably means.
+fn meant_choice<C: Choice>(text: &str) -> Option<&'static str> {
+    let alias = C::ALIASES
+        .iter()
+        .find(|(alias, _)| alias.eq_ignore_ascii_case(text));
+    alias
+        .map(|(_, spelling)| *spelling)
+        .or_else(|| did_you_mean(text, C::ALL.iter().map(|(spelling, _)| *spelling)))
+}
+
+/// The literal that `trees` are, with a minus if it is a negative number, also inside invisible delimiters.
+fn literal_of(trees: &[TokenTree]) -> Option<Lit> {
+    syn::parse2(trees.iter().cloned().collect()).ok()
 }

@@ -62,17 +62,18 @@ impl Drop for Diagnostics {
     }
 }
 
-/// The candidate that `word` is probably a misspelling of.
+/// The candidate that `word` is probably a misspelling of; capital letters count as small ones.
 pub(crate) fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     /// High enough that unrelated words get no suggestion.
     const SIMILAR: f64 = 0.8;
+    let word = word.to_lowercase();
     // Of similar words the one with the fewest slips, and of those the one of the same length: a swap of letters
     // is more likely than a letter too many.
     let slips = |candidate: &str| {
-        let distance = strsim::damerau_levenshtein(word, candidate);
+        let distance = strsim::damerau_levenshtein(&word, &candidate.to_lowercase());
         (distance, word.len().abs_diff(candidate.len()))
     };
-    let similar = |candidate: &&str| strsim::jaro_winkler(word, candidate) > SIMILAR;
+    let similar = |candidate: &&str| strsim::jaro_winkler(&word, &candidate.to_lowercase()) > SIMILAR;
     candidates
         .into_iter()
         .filter(similar)

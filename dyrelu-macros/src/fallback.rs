@@ -7,8 +7,9 @@ use quote::quote_spanned;
 use syn::{Generics, Visibility, parse_quote_spanned};
 
 use crate::args::{Args, Slot};
-use crate::emit::{Runtime, integer, wrap};
+use crate::emit::{integer, wrap};
 use crate::input::Target;
+use crate::runtime::Runtime;
 use crate::spec::MAX_COEFFICIENTS;
 
 /// As much of an activation as could be understood.

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use syn::spanned::Spanned;
-use syn::{Generics, Item, Visibility};
+use syn::{Attribute, Generics, Item, Visibility};
 
 use crate::diagnostics::Diagnostics;
 
@@ -14,7 +14,8 @@ pub(crate) struct Target {
     pub(crate) generics: Generics,
 }
 
-/// Parses the item. An enum or a union is reported but returned, for the fallback's sake.
+/// Parses the item. An enum or a union is reported but returned, for the fallback's sake. A struct with a second
+/// attribute is not: that one will bring the implementations.
 pub(crate) fn parse(item: TokenStream, diagnostics: &Diagnostics) -> Option<Target> {
     let whole = item.span();
     let item = match syn::parse2(item) {
@@ -33,6 +34,10 @@ pub(crate) fn parse(item: TokenStream, diagnostics: &Diagnostics) -> Option<Targ
     let (name, visibility, generics) = match item {
         Item::Struct(item) => {
             check_generics(&item.generics, diagnostics);
+            if let Some(other) = item.attrs.iter().find(|attribute| is_ours(attribute)) {
+                diagnostics.error_at(other, "a struct has one `#[dynamic_activation]`; remove this one");
+                return None;
+            }
             (item.ident, item.vis, item.generics)
         }
         Item::Enum(item) => (item.ident, item.vis, item.generics),
@@ -44,6 +49,12 @@ pub(crate) fn parse(item: TokenStream, diagnostics: &Diagnostics) -> Option<Targ
         visibility,
         generics,
     })
+}
+
+/// Whether the attribute has the name of this macro, under any path.
+fn is_ours(attribute: &Attribute) -> bool {
+    let name = attribute.path().segments.last();
+    name.is_some_and(|segment| segment.ident == "dynamic_activation")
 }
 
 /// A layer's kernels are chosen for one description, so the description has no parameters.

@@ -27,6 +27,7 @@ mod fallback;
 mod input;
 mod number;
 mod piece;
+mod runtime;
 mod spec;
 mod symbolic;
 #[cfg(test)]

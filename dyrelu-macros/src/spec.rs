@@ -3,8 +3,8 @@
 use proc_macro2::Ident;
 use syn::Visibility;
 
-use crate::emit::Runtime;
 use crate::piece::Piece;
+use crate::runtime::Runtime;
 
 /// A dynamic activation without mistakes: the only input of [`crate::emit`].
 pub(crate) struct ActivationSpec {
@@ -28,6 +28,9 @@ pub(crate) const MAX_PIECES: usize = 64;
 
 /// The largest number of coefficients of a piece.
 pub(crate) const MAX_COEFFICIENTS: usize = 16;
+
+/// The largest number of operations in a piece's value and gradient together.
+pub(crate) const MAX_OPERATIONS: usize = 1000;
 
 /// The constants of one coefficient.
 pub(crate) struct CoefficientSpec {

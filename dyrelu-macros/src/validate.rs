@@ -6,9 +6,9 @@ use syn::ext::IdentExt;
 
 use crate::args::{Args, CoefficientEntry, CoefficientList, Slot, Values};
 use crate::diagnostics::{Diagnostics, count_of, did_you_mean, list_of};
-use crate::emit::Runtime;
 use crate::input::Target;
 use crate::piece::{self, Parameters, Piece};
+use crate::runtime::Runtime;
 use crate::spec::{ActivationSpec, CoefficientSpec, Combine, PerPiece, Sharing, spellings};
 
 /// The specification, or `None` if any stage has reported a mistake.

@@ -31,7 +31,7 @@ pub(super) fn parse(
     example: &str,
     diagnostics: &Diagnostics,
 ) -> Option<CoefficientList> {
-    let [TokenTree::Group(group)] = rest else {
+    let [TokenTree::Group(group)] = &*visible(rest) else {
         diagnostics.error(
             name.span(),
             format!("expected a list of coefficients: `{example}`"),
@@ -104,18 +104,13 @@ fn parse_values(before: Span, tokens: &[TokenTree], diagnostics: &Diagnostics) -
 /// A number literal with an optional minus.
 fn signed_number(before: Span, tokens: &[TokenTree], diagnostics: &Diagnostics) -> Option<f64> {
     let tokens = &*visible(tokens);
-    let (sign, literal) = match tokens {
-        [TokenTree::Punct(minus), literal] if minus.as_char() == '-' => (-1.0, Some(literal)),
-        [literal] => (1.0, Some(literal)),
-        _ => (1.0, None),
-    };
-    let result = match literal.and_then(literal_of) {
+    let result = match literal_of(tokens) {
         Some(literal) => number(&literal),
         None => Err("expected a number such as `0.5`, or a list such as `[1.0, 0.0]`".to_owned()),
     };
     let tokens: TokenStream = tokens.iter().cloned().collect();
     match result {
-        Ok(value) => return Some(sign * value),
+        Ok(value) => return Some(value),
         Err(message) if tokens.is_empty() => diagnostics.error(before, message),
         Err(message) => diagnostics.error_at(tokens, message),
     }

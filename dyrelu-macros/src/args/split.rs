@@ -2,7 +2,7 @@
 
 use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 
-use super::argument_names;
+use super::{argument_names, builder_methods};
 use crate::diagnostics::Diagnostics;
 
 /// The arguments, each as its tokens without the comma after it.
@@ -17,20 +17,16 @@ pub(super) fn arguments(tokens: TokenStream, diagnostics: &Diagnostics) -> Vec<V
     for (index, tree) in trees.iter().enumerate() {
         if let TokenTree::Punct(punct) = tree {
             between_bars ^= punct.as_char() == '|';
-            let separates = match punct.as_char() {
-                ',' => !between_bars || starts_argument(&trees[index + 1..]),
-                ';' => {
-                    diagnostics.error(punct.span(), "expected `,`, found `;`");
-                    true
-                }
-                _ => false,
-            };
-            if separates {
-                if argument.is_empty() {
+            let semicolon = punct.as_char() == ';';
+            let comma = punct.as_char() == ',';
+            if semicolon {
+                diagnostics.error(punct.span(), "expected `,`, found `;`");
+            }
+            if semicolon || comma && (!between_bars || starts_argument(&trees[index + 1..])) {
+                if argument.is_empty() && comma {
                     diagnostics.error(punct.span(), "expected an argument before this comma");
-                } else {
-                    arguments.push(std::mem::take(&mut argument));
                 }
+                arguments.push(std::mem::take(&mut argument));
                 between_bars = false;
                 continue;
             }
@@ -42,7 +38,8 @@ pub(super) fn arguments(tokens: TokenStream, diagnostics: &Diagnostics) -> Vec<V
         }
         argument.push(tree.clone());
     }
-    arguments.extend(Some(argument).filter(|argument| !argument.is_empty()));
+    arguments.push(argument);
+    arguments.retain(|argument| !argument.is_empty());
     arguments
 }
 
@@ -55,8 +52,11 @@ fn starts_argument(trees: &[TokenTree]) -> bool {
     is_argument_name(name) && (opens || after_equals(rest).is_some())
 }
 
+/// Whether `name` is an argument, or a method of the builder that is easily mistaken for one.
 fn is_argument_name(name: &Ident) -> bool {
-    argument_names().any(|other| name == other)
+    argument_names()
+        .chain(builder_methods())
+        .any(|other| name == other)
 }
 
 /// Whether a new argument begins in the middle of another one, as in `k = 2 share = "none"`.

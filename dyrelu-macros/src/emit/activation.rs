@@ -5,8 +5,9 @@ use quote::quote_spanned;
 use syn::ext::IdentExt;
 
 use super::expr::literal;
-use super::{Runtime, docs, integer};
+use super::{docs, integer};
 use crate::piece::Named;
+use crate::runtime::Runtime;
 use crate::spec::{ActivationSpec, CoefficientSpec, Combine, PerPiece, Sharing};
 
 /// Expands to:

@@ -18,15 +18,18 @@ pub(super) fn description(spec: &ActivationSpec) -> String {
         .iter()
         .map(|parameter| parameter.name.unraw().to_string())
         .collect();
-    let formulas = Formulas::new(&piece.expressions, &names);
-    let code = |node| format!("`{}`", formulas.text(node).replace('|', "\\|"));
-    let (combine, k, value) = (combine(spec), spec.k, code(piece.value));
-    let mut text = format!(
-        "The {combine} of k = {k} pieces {value}, with coefficients {}.\n\n",
-        sharing(spec)
+    let formulas = Formulas::new(&piece.expressions, &names, &piece.roots());
+    let code = |node| format!("`{}`", formulas.text(node));
+    // Even in code, a bar ends the cell of a table.
+    let cell = |node| code(node).replace('|', "\\|");
+    let mut text = definitions(&formulas);
+    let (combine, k, value, sharing) = (combine(spec), spec.k, code(piece.value), sharing(spec));
+    // Writing to a string cannot fail.
+    let _ = writeln!(
+        text,
+        "The {combine} of k = {k} pieces {value}, with coefficients {sharing}.\n"
     );
     let input = &names[0];
-    // Writing to a string cannot fail.
     let _ = writeln!(text, "∂piece/∂{input} = {}\n", code(piece.gradient[0]));
     text.push_str("| coefficient | init | lambda | ∂piece/∂coefficient |\n|---|---|---|---|\n");
     for ((name, constants), &derivative) in names[1..]
@@ -35,9 +38,18 @@ pub(super) fn description(spec: &ActivationSpec) -> String {
         .zip(&piece.gradient[1..])
     {
         let (init, lambda) = (constants_text(&constants.init), constants_text(&constants.lambda));
-        let _ = writeln!(text, "| `{name}` | {init} | {lambda} | {} |", code(derivative));
+        let _ = writeln!(text, "| `{name}` | {init} | {lambda} | {} |", cell(derivative));
     }
     text
+}
+
+/// The parts of long formulas.
+fn definitions(formulas: &Formulas) -> String {
+    if formulas.definitions.is_empty() {
+        return String::new();
+    }
+    let lines = formulas.definitions.join("\n");
+    format!("Parts of the formulas below:\n\n```text\n{lines}\n```\n\n")
 }
 
 fn combine(spec: &ActivationSpec) -> &'static str {

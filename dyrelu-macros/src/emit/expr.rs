@@ -319,7 +319,7 @@ impl Writer<'_> {
                 let (input, value) = (self.place(self.plan.input), literal(constant.value()));
                 Code::new(Binding::Atom, quote_spanned!(site=> E::lift(&#input, #value)))
             }
-            Node::Parameter(_) => Code::new(Binding::Atom, self.operand(id, Binding::Atom)),
+            Node::Parameter(_) => unreachable!("a parameter has a name"),
             Node::Neg(u) => {
                 let u = self.operand(u, Binding::Prefix);
                 Code::new(Binding::Prefix, quote_spanned!(site=> -#u))

@@ -11,13 +11,10 @@
 mod activation;
 mod docs;
 mod expr;
-mod paths;
 mod piece;
 
 use proc_macro2::{Literal, Span, TokenStream};
 use quote::quote_spanned;
-
-pub(crate) use paths::Runtime;
 
 use crate::spec::ActivationSpec;
 

@@ -337,7 +337,11 @@ impl<'a> Lowering<'a> {
                 for statement in before {
                     self.statement(statement);
                 }
-                self.last_statement(last)
+                match before.last() {
+                    // `if … { … } else { … } * a`, which has been reported at the `if`.
+                    Some(Stmt::Expr(_, None)) if begins_with_star(last) => None,
+                    _ => self.last_statement(last),
+                }
             }
         };
         self.scope.truncate(outer);
@@ -348,15 +352,16 @@ impl<'a> Lowering<'a> {
         match statement {
             Stmt::Local(local) => self.local(local),
             Stmt::Expr(expr, _) if is_assignment(expr) => {
+                self.spoil(statement);
                 self.expr(expr);
             }
+            Stmt::Expr(_, None) => self.diagnostics.error_at(
+                statement,
+                format!("{ONLY_LET}; put what is a part of that expression into parentheses"),
+            ),
             other => {
-                self.diagnostics.error_at(
-                    other,
-                    "only `let name = …;` may stand before the last expression of a block; \
-                     put an `if` that is a part of it into parentheses",
-                );
                 self.spoil(other);
+                self.diagnostics.error_at(other, ONLY_LET);
             }
         }
     }
@@ -424,11 +429,7 @@ impl<'a> Lowering<'a> {
     // ------------------------------------------------------------------------------------------ Functions
 
     fn call(&mut self, call: &ExprCall) -> Option<ExprId> {
-        let mut function = &*call.func;
-        while let Expr::Group(group) = function {
-            function = &group.expr;
-        }
-        let name = match function {
+        let name = match visible(&call.func) {
             Expr::Path(path) => path.path.get_ident(),
             _ => None,
         };
@@ -498,7 +499,7 @@ impl<'a> Lowering<'a> {
                 op: UnOp::Neg(_),
                 expr,
                 ..
-            }) => (-1, &**expr),
+            }) => (-1, visible(expr)),
             other => (1, other),
         };
         let Expr::Lit(ExprLit {
@@ -581,6 +582,8 @@ const OPERATORS: &str = "`+`, `-`, `*`, `/`";
 
 const NO_ASSIGNMENT: &str = "assignments are not supported in a piece; use `let name = …;`";
 
+const ONLY_LET: &str = "only `let name = …;` may stand before the last expression of a block";
+
 const NO_CONDITION: &str = "a condition can only stand in an `if`: `if x > 0.0 { x } else { a * x }`";
 
 const NO_COMPARISON: &str = "expected a comparison such as `x > 0.0`";
@@ -597,12 +600,35 @@ fn comparison(operator: &BinOp) -> Option<Comparison> {
     })
 }
 
+/// `expr`, or what it stands for: macros by example put an expression into invisible delimiters.
+fn visible(mut expr: &Expr) -> &Expr {
+    while let Expr::Group(group) = expr {
+        expr = &group.expr;
+    }
+    expr
+}
+
 /// Whether the expression is `a = b`, `a += b` or the like.
 fn is_assignment(expr: &Expr) -> bool {
     match expr {
         Expr::Assign(_) => true,
         Expr::Binary(binary) => is_compound_assignment(&binary.op),
         _ => false,
+    }
+}
+
+/// Whether the statement is `*u` or an operation that begins so.
+fn begins_with_star(statement: &Stmt) -> bool {
+    let Stmt::Expr(expr, _) = statement else {
+        return false;
+    };
+    let mut expr = expr;
+    loop {
+        expr = match expr {
+            Expr::Unary(unary) => return matches!(unary.op, UnOp::Deref(_)),
+            Expr::Binary(binary) => &binary.left,
+            _ => return false,
+        };
     }
 }
 

@@ -13,6 +13,7 @@ use syn::{Expr, ExprClosure};
 pub(crate) use parameters::Parameters;
 
 use crate::diagnostics::Diagnostics;
+use crate::spec::MAX_OPERATIONS;
 use crate::symbolic::{ExprId, Expressions, Node, differentiate, is_homogeneous};
 
 /// A piece without mistakes: its value and its gradient, as nodes of one graph.
@@ -87,14 +88,37 @@ impl Piece {
                 name: name.clone(),
             });
         }
-        Some(Self {
+        let piece = Self {
             homogeneous: is_homogeneous(&expressions, value),
             expressions,
             parameters: named,
             names: lowered.names,
             value,
             gradient,
-        })
+        };
+        piece.is_small(body, diagnostics).then_some(piece)
+    }
+
+    /// Reports a formula whose value and gradient take too many operations, for which the compiler would take long.
+    fn is_small(&self, body: &Expr, diagnostics: &Diagnostics) -> bool {
+        let mut nodes = self.expressions.reachable(&self.roots());
+        nodes.retain(|&id| !self.expressions.node(id).is_leaf());
+        let operations = nodes.len();
+        if operations > MAX_OPERATIONS {
+            let message = format!(
+                "this piece and its gradient take {operations} operations, more than {MAX_OPERATIONS}; shorten \
+                 the formula or give it fewer coefficients"
+            );
+            diagnostics.error_at(body, message);
+        }
+        operations <= MAX_OPERATIONS
+    }
+
+    /// The value and the partial derivatives.
+    pub(crate) fn roots(&self) -> Vec<ExprId> {
+        let mut roots = vec![self.value];
+        roots.extend(&self.gradient);
+        roots
     }
 
     /// Whether this is the default piece, whatever its parameters are called.

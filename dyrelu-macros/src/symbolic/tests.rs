@@ -383,7 +383,9 @@ fn formula(build: impl FnOnce(&mut Expressions, [ExprId; 3]) -> ExprId) -> (Expr
 }
 
 fn text(e: &Expressions, root: ExprId) -> String {
-    Formulas::new(e, &["x", "a", "b"].map(str::to_owned)).text(root)
+    Formulas::new(e, &["x", "a", "b"].map(str::to_owned), &[root])
+        .text(root)
+        .to_owned()
 }
 
 #[test]

@@ -113,13 +113,28 @@ const _: () = {
         const HOMOGENEOUS: ::core::primitive::bool = false;
         type Pieces = ::dyrelu::Pieces<1, 1>;
     }
-    /**The maximum of k = 1 pieces `a * (… + relu(x) + min(max(x, -1.0), 1.0))`, with coefficients for each sample and channel (`share = "spatial"`).
+    /**Parts of the formulas below:
 
-∂piece/∂x = `a * …`
+```text
+t1 = sin(x) / cos(x)
+t2 = sigmoid(x)
+t3 = exp(x) + exp_m1(x) + ln(x) + ln_1p(x) + sqrt(x) + sin(x) + cos(x) + t1 + tanh(x) + t2
+t4 = t3 + softplus(x) + abs(x) + sign(x) + recip(x) + powi(x, 3) + powi(x, -2) + max(x, a)
+t5 = max(x, -1.0)
+t6 = t4 + min(x, a) + relu(x) + min(t5, 1.0)
+t7 = exp(x) + exp(x) + 1.0 / x + 1.0 / (1.0 + x) + 0.5 / sqrt(x) + cos(x) - sin(x) + (cos(x) + t1 * sin(x)) / cos(x)
+t8 = t7 + (1.0 - tanh(x) * tanh(x)) + t2 * (1.0 - t2) + t2 + sign(x) - recip(x) * recip(x)
+t9 = t8 + 3.0 * powi(x, 2) + -2.0 * powi(x, -3) + (if a > x { 0.0 } else { 1.0 }) + (if a < x { 0.0 } else { 1.0 })
+t10 = t9 + (if x > 0.0 { 1.0 } else { 0.0 }) + (if 1.0 < t5 { 0.0 } else { if -1.0 > x { 0.0 } else { 1.0 } })
+```
+
+The maximum of k = 1 pieces `a * t6`, with coefficients for each sample and channel (`share = "spatial"`).
+
+∂piece/∂x = `a * t10`
 
 | coefficient | init | lambda | ∂piece/∂coefficient |
 |---|---|---|---|
-| `a` | 1.0 | 1.0 | `… + relu(x) + min(max(x, -1.0), 1.0) + a * ((if a > x { 1.0 } else { 0.0 }) + (if a < x { 1.0 } else { 0.0 }))` |
+| `a` | 1.0 | 1.0 | `t6 + a * ((if a > x { 1.0 } else { 0.0 }) + (if a < x { 1.0 } else { 0.0 }))` |
 */
     impl Everything {
         /// Begins a layer of this activation for inputs of shape `[N, channels, ...]`.

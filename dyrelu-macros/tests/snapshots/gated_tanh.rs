@@ -83,14 +83,26 @@ const _: () = {
         const HOMOGENEOUS: ::core::primitive::bool = false;
         type Pieces = ::renamed::Pieces<2, 3>;
     }
-    /**The minimum of k = 2 pieces `a * tanh(x / t) * exp(-(x * x)) + b / sqrt(1.0 + tanh(x / t) * tanh(x / t))`, with coefficients for each element (`share = "none"`).
+    /**Parts of the formulas below:
 
-∂piece/∂x = `a * ((1.0 - tanh(x / t) * tanh(x / t)) * (1.0 / t)) * exp(-(x * x)) - a * tanh(x / t) * (exp(-(x * x)) * (x + x)) - … / sqrt(1.0 + tanh(x / t) * tanh(x / t))`
+```text
+t1 = tanh(x / t)
+t2 = exp(-(x * x))
+t3 = sqrt(1.0 + t1 * t1)
+t4 = 1.0 - t1 * t1
+t5 = t4 * (1.0 / t)
+t6 = a * t5 * t2 - a * t1 * (t2 * (x + x)) - b / t3 * (0.5 / t3 * (t5 * t1 + t1 * t5)) / t3
+t7 = t4 * (x / t / t)
+```
+
+The minimum of k = 2 pieces `a * tanh(x / t) * exp(-(x * x)) + b / sqrt(1.0 + tanh(x / t) * tanh(x / t))`, with coefficients for each element (`share = "none"`).
+
+∂piece/∂x = `t6`
 
 | coefficient | init | lambda | ∂piece/∂coefficient |
 |---|---|---|---|
 | `a` | 1.0 | 1.0 | `tanh(x / t) * exp(-(x * x))` |
-| `t` | 1.0 | 1.0 | `-(a * ((1.0 - tanh(x / t) * tanh(x / t)) * (x / t / t)) * exp(-(x * x))) - … / sqrt(1.0 + tanh(x / t) * tanh(x / t))` |
+| `t` | 1.0 | 1.0 | `-(a * t7 * t2) - b / t3 * (0.5 / t3 * (-(t7 * t1) - t1 * t7)) / t3` |
 | `b` | 0.0, 1.0 | 1.0 | `1.0 / sqrt(1.0 + tanh(x / t) * tanh(x / t))` |
 */
     impl Gated {
