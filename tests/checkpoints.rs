@@ -53,11 +53,41 @@ fn what_is_saved_comes_back() {
 #[test]
 fn files_that_cannot_be_read_or_written_are_errors() {
     let error = Layer::<DyReluB, f32>::load_safetensors("no/such/file").unwrap_err();
-    assert_eq!(error.to_string(), "cannot read `no/such/file`");
+    let message = error.to_string();
+    assert!(
+        message.starts_with("cannot read `no/such/file`: ") && message.len() > 30,
+        "{message}"
+    );
     let layer = DyReluB::layer::<f32>(8).build().unwrap();
     let error = layer.save_safetensors("no/such/file").unwrap_err();
-    assert_eq!(error.to_string(), "cannot write `no/such/file`");
-    assert!(std::error::Error::source(&error).is_some());
+    let message = error.to_string();
+    assert!(
+        message.starts_with("cannot write `no/such/file`: ") && message.len() > 30,
+        "{message}"
+    );
+    let directory = tempfile::tempdir().unwrap();
+    let error = layer.save_safetensors(directory.path()).unwrap_err();
+    assert!(error.to_string().ends_with(": not a regular file"), "{error}");
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+}
+
+/// Nobody else is locked out of a new file, and a link stays a link.
+#[cfg(unix)]
+#[test]
+fn permissions_and_links_are_as_usual() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let directory = tempfile::tempdir().unwrap();
+    let [file, link, plain] = ["file", "link", "plain"].map(|name| directory.path().join(name));
+    std::fs::write(&plain, "").unwrap();
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    let layer = DyReluB::layer::<f32>(8).build().unwrap();
+    layer.save_safetensors(&file).unwrap();
+    layer.save_safetensors(&link).unwrap();
+    let mode = |path| std::fs::symlink_metadata(path).unwrap().permissions().mode();
+    assert_eq!(mode(&file), mode(&plain));
+    assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(std::fs::read(&file).unwrap(), layer.to_safetensors().unwrap());
 }
 
 /// Name, shape and values of the tensors of a checkpoint for 4 channels and one hidden unit.
@@ -234,6 +264,7 @@ fn hostile_files_are_errors() {
         r#"{"fc1.weight":{"dtype":"F32","shape":[18446744073709551615,4],"data_offsets":[0,16]}}"#,
         r#"{"fc1.weight":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}}"#,
         r#"{"fc1.weight":{"dtype":"F32","shape":[0,4294967296],"data_offsets":[0,0]}}"#,
+        r#"{"fc1.weight":{"dtype":"F32","shape":[4294967296,1048576,0],"data_offsets":[0,0]}}"#,
         r#"{"fc1.weight":{"dtype":"F32","shape":[1,4],"data_offsets":[16,0]}}"#,
         r#"{"fc1.weight":{"dtype":"F99","shape":[1,4],"data_offsets":[0,16]}}"#,
     ] {
@@ -251,6 +282,26 @@ fn hostile_files_are_errors() {
         Layer::<DyReluB, f32>::from_safetensors(&huge),
         Err(Error::Safetensors(_))
     ));
+}
+
+/// The constants that the PyTorch module saves must be those of the activation, each of them.
+#[test]
+fn other_constants_are_refused() {
+    let with = |name: &'static str, values: [f32; 4]| {
+        let mut tensors = tensors();
+        tensors.push((name, vec![4], values.to_vec()));
+        file(&tensors, None)
+    };
+    assert!(Layer::<DyReluB, f32>::from_safetensors(&with("lambdas", [1.0, 1.0, 0.5, 0.5])).is_ok());
+    assert!(Layer::<DyReluB, f32>::from_safetensors(&with("init_v", [1.0, 0.0, 0.0, 0.0])).is_ok());
+    refuse::<DyReluB, f32>(
+        &with("lambdas", [1.0, 1.0, 1.0, 1.0]),
+        "expected the constants `lambdas` to be [1.0, 1.0, 0.5, 0.5], found [1.0, 1.0, 1.0, 1.0]",
+    );
+    refuse::<DyReluB, f32>(
+        &with("init_v", [1.0, 0.25, 0.0, 0.0]),
+        "expected the constants `init_v` to be [1.0, 0.0, 0.0, 0.0], found [1.0, 0.25, 0.0, 0.0]",
+    );
 }
 
 /// A checkpoint of a whole network: the layer takes the tensors under its prefix.

@@ -80,6 +80,19 @@ fn the_mean_of_a_million_equal_numbers_is_exact_to_a_millionth() {
     }
 }
 
+/// Single precision loses what is added to a sum that is 2²⁴ times larger; a partial sum has at most 512 elements.
+#[test]
+fn small_numbers_after_a_large_one_are_not_lost() {
+    for level in levels() {
+        let mut x = vec![1.0_f32; 100_000];
+        x[0] = 16_777_216.0;
+        let mut pooled = [0.0];
+        pool::forward(level, x.len(), &x, &mut pooled);
+        let sum = f64::from(pooled[0]) * 1e5;
+        assert!((sum - 16_877_215.0).abs() < 600.0, "{sum}");
+    }
+}
+
 #[test]
 fn linear_is_its_twin() {
     fn run<T: Scalar>(level: Level, tolerance: f64) {
@@ -457,6 +470,122 @@ fn long_sums_of_coefficient_gradients_are_accurate_in_single_precision() {
     }
 }
 
+/// A piece that loses adds nothing to any gradient, even where its own is infinite: 0 · ∞ would be NaN. The twin
+/// skips it, so it knows. Lengths with padded and with overlapping vectors, and one huge element that counts once.
+#[test]
+fn infinite_gradients_of_losing_pieces_and_of_other_lanes_have_no_effect() {
+    #[dynamic_activation(k = 2, share = "spatial", combine = "min", piece = |x, a| exp(a * x), init(a = 0.0))]
+    struct SmallestExponential;
+    #[dynamic_activation(k = 1, share = "spatial", piece = |x, a| a * x * x, init(a = 0.0))]
+    struct Square;
+
+    fn run<A: DynamicActivation + Piece<1>, const K: usize>(x: &[f64], coefficients: &[f64]) {
+        let (len, grad_y) = (x.len(), input(x.len(), 1));
+        let expected = reference::piecewise::backward::<A, K, 1>(
+            piecewise::Operands {
+                len,
+                coefficients,
+                attention: &[],
+            },
+            x,
+            &grad_y,
+        );
+        for level in levels() {
+            let mut grads =
+                [x.to_vec(), coefficients.to_vec(), Vec::new()].map(|values| narrow::<f32>(&values));
+            let [grad_x, grad_coefficients, grad_attention] = &mut grads;
+            piecewise::backward::<A, f32, K, 1>(
+                level,
+                piecewise::Operands {
+                    len,
+                    coefficients: &narrow(coefficients),
+                    attention: &[],
+                },
+                &narrow(x),
+                &narrow(&grad_y),
+                piecewise::Gradients {
+                    x: grad_x,
+                    coefficients: grad_coefficients,
+                    attention: grad_attention,
+                },
+            );
+            for (found, expected) in widen(&grads.concat()).iter().zip(expected.concat()) {
+                // What overflows in single precision is infinite there.
+                let expected = f64::from(narrow::<f32>(&[expected])[0]);
+                let close = (found - expected).abs() <= 1e-5 * expected.abs();
+                assert!(
+                    close || found == &expected,
+                    "{}, {len}: {found}, expected {expected} ({level:?})",
+                    A::NAME
+                );
+            }
+        }
+    }
+    for len in LENGTHS {
+        // The second piece is infinite in single precision, and so is its slope; the first one wins.
+        run::<SmallestExponential, 2>(&vec![4.0; len], &[0.5, 30.0]);
+        for position in [0, len / 2, len - 1] {
+            let mut x = vec![0.5; len];
+            x[position] = 1e20;
+            run::<Square, 1>(&x, &[1.0]);
+        }
+    }
+}
+
+#[test]
+fn nan_reaches_every_gradient() {
+    for level in levels() {
+        for len in [1, 5, 40] {
+            let mut x = vec![1.0_f64; len];
+            x[len / 2] = f64::NAN;
+            let (grad_x, [a0, a1, ..]) = relu_gradients(level, &x, &vec![1.0; len]);
+            // The last piece whose value is NaN counts as the winner, and its slope is 0.
+            assert!(a1.is_nan() && !a0.is_nan(), "{a0} {a1}");
+            assert_eq!(grad_x.iter().filter(|grad| **grad == 0.0).count(), 1);
+        }
+    }
+}
+
+/// Kernels overwrite their outputs also where there is nothing to add up.
+#[test]
+fn empty_rows_overwrite_what_was_there() {
+    for level in levels() {
+        let mut pooled = [9.0_f32; 3];
+        pool::forward(level, 0, &[], &mut pooled);
+        assert_eq!(pooled, [0.0; 3]);
+        let mut grad_coefficients = [9.0_f32; 8];
+        piecewise::backward::<AffineB, f32, 2, 2>(
+            level,
+            piecewise::Operands {
+                len: 0,
+                coefficients: &[1.0; 8],
+                attention: &[],
+            },
+            &[],
+            &[],
+            piecewise::Gradients {
+                x: &mut [],
+                coefficients: &mut grad_coefficients,
+                attention: &mut [],
+            },
+        );
+        assert_eq!(grad_coefficients, [0.0; 8]);
+    }
+}
+
+#[test]
+#[should_panic(expected = "linear: rows of x")]
+fn a_part_of_a_row_is_refused() {
+    linear::forward(
+        Level::new(),
+        2,
+        &[1.0, 2.0, 3.0],
+        &[1.0; 4],
+        &[0.0; 2],
+        &mut [0.0; 4],
+    );
+}
+
 /// A short row is padded to a vector: the padding must not bring numbers into the sums that x does not have.
 #[test]
 fn padding_of_short_rows_has_no_effect() {
@@ -488,6 +617,29 @@ fn padding_of_short_rows_has_no_effect() {
 
 #[test]
 fn the_first_of_equal_pieces_gets_the_gradient() {
+    #[dynamic_activation(k = 3, share = "spatial", combine = "min")]
+    struct Smallest;
+
+    for level in levels() {
+        let mut grad_coefficients = [9.0_f32; 6];
+        piecewise::backward::<Smallest, f32, 3, 2>(
+            level,
+            piecewise::Operands {
+                len: 5,
+                coefficients: &[1.0, 1.0, 1.0, 0.0, 0.0, 0.0],
+                attention: &[],
+            },
+            &[2.0; 5],
+            &[1.0; 5],
+            piecewise::Gradients {
+                x: &mut [0.0; 5],
+                coefficients: &mut grad_coefficients,
+                attention: &mut [],
+            },
+        );
+        assert_eq!(grad_coefficients, [10.0, 0.0, 0.0, 5.0, 0.0, 0.0]);
+    }
+
     for level in levels() {
         for len in [1, 5, 40] {
             let (grad_x, grad_coefficients) = relu_gradients(level, &vec![0.0_f64; len], &vec![1.0; len]);

@@ -45,6 +45,12 @@ fn an_empty_spatial_axis_gives_an_empty_output_and_zero_gradients() {
             assert!(grads.iter().all(|grad| grad.iter().all(|&v| v == 0.0)));
         });
     }
+    // Nothing is computed, however many samples of nothing there are.
+    let layer = DyReluB::layer::<f32>(8).build().unwrap();
+    assert!(layer.forward(&Array3::zeros((1 << 58, 8, 0))).unwrap().is_empty());
+    layer
+        .forward_inplace(&mut Array3::zeros((1 << 58, 8, 0)))
+        .unwrap();
     // The mean of no elements is 0, so the coefficients are those of an input of zeros.
     let layer = DyReluB::layer::<f64>(8).build().unwrap();
     let (_, of_nothing) = layer.forward_train(&Array3::<f64>::zeros((1, 8, 0))).unwrap();
@@ -117,7 +123,11 @@ fn a_layer_without_channels_is_an_error() {
         "expected channels × hidden units to be small enough for the parameters to fit into memory, \
          found 9223372036854775807 × 4"
     );
-    for temperature in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+    assert!(matches!(
+        DyReluB::layer::<f32>(1 << 44).hidden(1).build(),
+        Err(Error::Option { .. })
+    ));
+    for temperature in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e-39] {
         assert!(matches!(
             DyReluC::layer::<f32>(8).temperature(temperature).build(),
             Err(Error::Option {
@@ -175,8 +185,9 @@ fn wrong_inputs_are_errors() {
     let other = random::<f32>(&[3, 8, 3], 1);
     assert_eq!(
         layer.backward(&other, &cache, &other).unwrap_err().to_string(),
-        "expected the cache of this input, for [N, channels, hidden units, positions] = [3, 8, 2, 3], \
-         found one for [2, 8, 2, 3]"
+        "expected the cache of this input and layer, N = 3, 8 channels, 3 positions, 2 hidden units, P = 2, K = 2, \
+         sharing mode Spatial, found one for N = 2, 8 channels, 3 positions, 2 hidden units, P = 2, K = 2, \
+         sharing mode Spatial"
     );
     let (_, of_mode_a) = DyReluA::layer::<f32>(8)
         .build()
@@ -278,12 +289,19 @@ fn the_same_seed_gives_the_same_layer_in_both_types() {
     let rounded: Vec<f32> = parameters(7).iter().map(|&v| v as f32).collect();
     assert_eq!(single, rounded);
 
-    // U(−1/√inputs, 1/√inputs): all of the range and nothing else.
-    let layer = DyReluB::layer::<f64>(64).build().unwrap();
-    let fc1 = layer.parameter("fc1.weight").unwrap();
-    let largest = fc1.iter().fold(0.0, |largest: f64, v| largest.max(v.abs()));
-    assert!((0.99..=1.0).contains(&(largest * 8.0)), "{largest}");
-    assert!((fc1.mean().unwrap() * 8.0).abs() < 0.05);
+    // U(−1/√inputs, 1/√inputs): nearly all of the range and nothing else.
+    let layer = DyReluC::layer::<f64>(64).hidden(400).build().unwrap();
+    for (name, value) in layer.parameters() {
+        let inputs: f64 = if name.starts_with("fc2") { 400.0 } else { 64.0 };
+        let largest = value.iter().fold(0.0, |largest: f64, v| largest.max(v.abs())) * inputs.sqrt();
+        assert!(largest <= 1.0, "{name}: {largest}");
+        if value.len() > 100 {
+            assert!(
+                largest > 0.97 && (value.mean().unwrap() * inputs.sqrt()).abs() < 0.05,
+                "{name}: {largest}"
+            );
+        }
+    }
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub trait DynamicActivation: Sized + 'static {
     const COEFFICIENTS: &'static [Coefficient];
 
     /// Whether the piece is homogeneous of degree 1 in its coefficients, piece(x, π·c) = π·piece(x, c) for
-    /// π ≥ 0. Mode C is then the product of the attention and mode B, which is cheaper.
+    /// π > 0, and for π = 0 where both sides are finite. Mode C is then the product of the attention and mode B, which is cheaper.
     const HOMOGENEOUS: bool;
 
     /// The kernels for K pieces of P coefficients: [`Pieces<K, P>`](crate::Pieces).

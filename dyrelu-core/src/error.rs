@@ -33,16 +33,14 @@ pub enum Error {
         found: Vec<usize>,
     },
 
-    /// A cache that was made from an input of another shape, or by another layer.
-    #[error(
-        "expected the cache of this input, for [N, channels, hidden units, positions] = {expected:?}, \
-         found one for {found:?}"
-    )]
+    /// A cache that was made from an input of another shape, or by another kind of layer. (One that was made by a
+    /// layer of the same kind and size with other parameters cannot be told apart.)
+    #[error("expected the cache of this input and layer, {expected}, found one for {found}")]
     Cache {
-        /// N, channels, hidden units and positions of the input and the layer.
-        expected: [usize; 4],
+        /// The sizes and the sharing mode of the input and the layer.
+        expected: String,
         /// Those of the cache.
-        found: [usize; 4],
+        found: String,
     },
 
     /// An option of the builder that makes no layer.
@@ -121,17 +119,17 @@ pub enum Error {
     },
 
     /// Bytes that are no safetensors file.
-    #[error("not a valid safetensors file")]
-    Safetensors(#[from] safetensors::SafeTensorError),
+    #[error("not a valid safetensors file: {0}")]
+    Safetensors(safetensors::SafeTensorError),
 
     /// A file that cannot be read or written.
-    #[error("cannot {action} `{}`", path.display())]
+    #[error("cannot {action} `{}`: {cause}", path.display())]
     File {
         /// `read` or `write`.
         action: &'static str,
         /// The file.
         path: PathBuf,
         /// Why.
-        source: Box<dyn std::error::Error + Send + Sync>,
+        cause: std::io::Error,
     },
 }

@@ -136,7 +136,7 @@ impl<S: Simd, T: Scalar> Lanes<S, T> {
         ))
     }
 
-    /// `self` limited to the range in which [`exp`](Elementwise::exp) is neither 0 nor ∞; NaN stays NaN.
+    /// `self` limited to a range at whose ends [`exp`](Elementwise::exp) is 0 and ∞; NaN stays NaN.
     #[inline(always)]
     fn clamp_exp(self) -> Self {
         let (low, high) = (self.lift(T::EXP.low), self.lift(T::EXP.high));
@@ -144,9 +144,9 @@ impl<S: Simd, T: Scalar> Lanes<S, T> {
         Self::select(self.gt(&high), high, bounded)
     }
 
-    /// eˣ − 1 for x ≤ 0: 2ⁿ · (eʳ − 1) + (2ⁿ − 1), where nothing cancels.
+    /// eˣ − 1 for x ≤ ½: 2ⁿ · (eʳ − 1) + (2ⁿ − 1), where little cancels.
     #[inline(always)]
-    fn exp_m1_of_nonpositive(self) -> Self {
+    fn exp_m1_below_half(self) -> Self {
         // Below 2⁻⁶⁴ the result is −1 to the last bit, and 2ⁿ stays a normal number.
         let bounded = Self::select(self.lt(&self.lift(-44.0)), self.lift(-44.0), self);
         let (n, r) = bounded.reduce_exp();
@@ -214,19 +214,19 @@ impl<S: Simd, T: Scalar> Elementwise for Lanes<S, T> {
 
     #[inline(always)]
     fn exp_m1(self) -> Self {
-        let positive = self.gt(&self.lift(0.5));
-        let zero = self.lift(0.5);
+        let large = self.gt(&self.lift(0.5));
+        let half = self.lift(0.5);
         Self::select(
-            positive,
+            large,
             self.exp() - self.lift(1.0),
-            Self::select(positive, zero, self).exp_m1_of_nonpositive(),
+            Self::select(large, half, self).exp_m1_below_half(),
         )
     }
 
     #[inline(always)]
     fn tanh(self) -> Self {
         // With e = e^(−2|x|) − 1: tanh |x| = −e / (e + 2).
-        let e = (self.abs() * self.lift(-2.0)).exp_m1_of_nonpositive();
+        let e = (self.abs() * self.lift(-2.0)).exp_m1_below_half();
         Self((-e / (e + self.lift(2.0))).0.copysign(self.0))
     }
 

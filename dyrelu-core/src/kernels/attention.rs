@@ -21,7 +21,7 @@ pub struct Operands<'a, T> {
 /// `z[n, s] = bias + Σ_c weight[c] · x[n, c, s]`, `softmax[n, ..]` that of z / τ over the positions of a
 /// sample, and `attention[n, s] = min(S / 3 · softmax[n, s], 1)`.
 ///
-/// A sample with a NaN or an infinite score becomes NaN, as in PyTorch.
+/// A sample becomes NaN if a score is NaN or +∞, or all are −∞, as in PyTorch.
 ///
 /// # Panics
 ///

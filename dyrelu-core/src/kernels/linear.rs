@@ -63,7 +63,9 @@ pub fn backward<T: Scalar>(level: Level, operands: Operands<'_, T>, grad_y: &[T]
 
 fn check<T>(inputs: usize, outputs: usize, x: &[T], weight: &[T], y: &[T]) {
     assert_eq!(weight.len(), inputs * outputs, "linear: weight");
-    assert_eq!(x.len() * outputs, y.len() * inputs, "linear: rows of x and y");
+    let rows = y.len().checked_div(outputs).unwrap_or(0);
+    assert_eq!(y.len(), rows * outputs, "linear: rows of y");
+    assert!(outputs == 0 || x.len() == rows * inputs, "linear: rows of x");
 }
 
 #[inline(always)]
@@ -99,42 +101,60 @@ fn backward_rows<S: Simd, T: Scalar>(
         weight: grad_weight,
         bias: grad_bias,
     } = grads;
-    for (n, grad_y) in grad_y.chunks_exact(grad_bias.len()).enumerate() {
+    let outputs = grad_bias.len();
+    for (o, grad_bias) in grad_bias.iter_mut().enumerate() {
+        let of_output = grad_y.iter().skip(o).step_by(outputs);
+        *grad_bias = T::from_f64(of_output.map(|grad| grad.to_f64()).sum());
+    }
+    for (n, grad_y) in grad_y.chunks_exact(outputs).enumerate() {
         let x = &x[n * inputs..][..inputs];
         let grad_x = &mut grad_x[n * inputs..][..inputs];
         for (o, &grad) in grad_y.iter().enumerate() {
-            grad_bias[o] += grad;
             axpy(simd, grad, &weight[o * inputs..][..inputs], grad_x);
             axpy(simd, grad, x, &mut grad_weight[o * inputs..][..inputs]);
         }
     }
 }
 
+/// Vectors whose products are added up before a sum moves on to `f64`.
+const BLOCK: usize = 64;
+
 /// The dot products of `x` with the first `M` rows of `rows`.
 #[inline(always)]
 pub(crate) fn dot<S: Simd, T: Scalar, const M: usize>(simd: S, x: &[T], rows: &[T]) -> [T; M] {
     let lanes = Lanes::<S, T>::LEN;
-    let mut sums = [Lanes::zero(simd); M];
     let whole = x.len() / lanes * lanes;
-    let mut i = 0;
-    while i < whole {
-        let x_lanes = Lanes::load(simd, &x[i..]);
+    let mut totals = [0.0; M];
+    let mut start = 0;
+    while start < whole {
+        let end = whole.min(start + BLOCK * lanes);
+        let mut sums = [Lanes::zero(simd); M];
+        let mut i = start;
+        while i < end {
+            let x_lanes = Lanes::load(simd, &x[i..]);
+            let mut m = 0;
+            while m < M {
+                sums[m] = Lanes::load(simd, &rows[m * x.len() + i..]).mul_add(x_lanes, sums[m]);
+                m += 1;
+            }
+            i += lanes;
+        }
         let mut m = 0;
         while m < M {
-            sums[m] = Lanes::load(simd, &rows[m * x.len() + i..]).mul_add(x_lanes, sums[m]);
+            totals[m] += sums[m].sum().to_f64();
             m += 1;
         }
-        i += lanes;
+        start = end;
     }
     let mut dots = [T::default(); M];
     let mut m = 0;
     while m < M {
-        dots[m] = sums[m].sum();
         let mut i = whole;
         while i < x.len() {
-            dots[m] += x[i] * rows[m * x.len() + i];
+            totals[m] += (x[i] * rows[m * x.len() + i]).to_f64();
             i += 1;
         }
+        dots[m] = T::from_f64(totals[m]);
         m += 1;
     }
     dots

@@ -19,7 +19,8 @@
 //! # Reproducibility
 //!
 //! The same input gives the same bits on the same level. Between levels the last bits differ: sums are split
-//! over more or fewer lanes, and AVX2 and above fuse multiplications with additions.
+//! over more or fewer lanes, and AVX2 and above fuse multiplications with additions. For the same reason a partial
+//! sum near the largest number may overflow on one level and not on another.
 
 pub mod attention;
 pub mod coefficients;

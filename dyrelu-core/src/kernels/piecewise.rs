@@ -6,6 +6,7 @@
 
 use crate::activation::{Combine, DynamicActivation, Sharing};
 use crate::lanes::Lanes;
+use crate::scalar::NativeMask;
 use crate::{Elementwise, Piece, PieceGrad, Scalar};
 use fearless_simd::{Level, Simd, dispatch};
 
@@ -257,6 +258,11 @@ const fn scales_coefficients<A: DynamicActivation>() -> bool {
     unshared::<A>() && !A::HOMOGENEOUS
 }
 
+/// Whether a piece can lose.
+const fn chooses<A: DynamicActivation>(k: usize) -> bool {
+    k > 1 && !combines::<A>(Combine::Sum)
+}
+
 const fn combines<A: DynamicActivation>(combine: Combine) -> bool {
     A::COMBINE as u8 == combine as u8
 }
@@ -503,7 +509,8 @@ fn add_up<S: Simd, T: Scalar, const K: usize, const P: usize>(
 
 /// The gradients of x and π at one vector; those of the coefficients are added to `sums`.
 ///
-/// Only the last `counted` lanes count for the coefficients and π: the others were counted before.
+/// Only the last `counted` lanes count for the coefficients and π: the others were counted before. A piece that
+/// lost adds nothing, whatever its gradient is: products are masked and not factors, for 0 · ∞ would be NaN.
 #[inline(always)]
 fn gradients<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: usize, const P: usize>(
     x: Lanes<S, T>,
@@ -513,11 +520,12 @@ fn gradients<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: usize
     counted: usize,
     sums: &mut Sets<S, T, K, P>,
 ) -> (Lanes<S, T>, Lanes<S, T>) {
-    let scaled_output = const { scales_output::<A>() };
-    let (y, weights) =
-        weights::<S, A, T, K, P>(x, if scaled_output { grad_y * pi } else { grad_y }, sets, pi);
-    let mut grad_x = x.zeroed();
-    let mut grad_pi = if scaled_output { grad_y * y } else { x.zeroed() };
+    let Winners { y, by_x, won } = winners::<S, A, T, K, P>(x, sets, pi);
+    let (grad, mut grad_pi) = if const { scales_output::<A>() } {
+        (grad_y * pi, grad_y * y)
+    } else {
+        (grad_y, x.zeroed())
+    };
     let mut k = 0;
     while k < K {
         let set = if const { scales_coefficients::<A>() } {
@@ -526,70 +534,91 @@ fn gradients<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: usize
             sets[k]
         };
         let PieceGrad {
-            x: by_x,
             coefficients: by_coefficient,
+            ..
         } = A::grad(x, set);
-        grad_x = if k == 0 {
-            weights[k] * by_x
-        } else {
-            weights[k].mul_add(by_x, grad_x)
-        };
-        let weight = weights[k].keep_last(counted);
         let mut p = 0;
         while p < P {
+            let mut product = grad * by_coefficient[p];
+            if const { chooses::<A>(K) } {
+                product = product.keep(won[k]);
+            }
+            let product = product.keep_last(counted);
             if const { scales_coefficients::<A>() } {
-                let grad = weight * by_coefficient[p];
-                sums[k][p] = grad.mul_add(pi, sums[k][p]);
-                grad_pi = grad.mul_add(sets[k][p], grad_pi);
+                sums[k][p] = product.mul_add(pi, sums[k][p]);
+                grad_pi = product.mul_add(sets[k][p], grad_pi);
             } else {
-                sums[k][p] = weight.mul_add(by_coefficient[p], sums[k][p]);
+                sums[k][p] = sums[k][p] + product;
             }
             p += 1;
         }
         k += 1;
     }
-    (grad_x, grad_pi.keep_last(counted))
+    (grad * by_x, grad_pi.keep_last(counted))
 }
 
-/// The combined value without π, and how much of the upstream gradient each piece gets: all of it where the
-/// piece won, zero elsewhere.
+/// What [`winners`] finds.
+struct Winners<S: Simd, T: Scalar, const K: usize> {
+    /// The combined value, without π as a factor of it.
+    y: Lanes<S, T>,
+    /// Its derivative with respect to x.
+    by_x: Lanes<S, T>,
+    /// Where each piece won; without meaning if none can lose.
+    won: [NativeMask<S, T>; K],
+}
+
+/// The pieces in order, each against the best so far.
 #[inline(always)]
-fn weights<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: usize, const P: usize>(
+fn winners<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: usize, const P: usize>(
     x: Lanes<S, T>,
-    grad_y: Lanes<S, T>,
     sets: &Sets<S, T, K, P>,
     pi: Lanes<S, T>,
-) -> (Lanes<S, T>, [Lanes<S, T>; K]) {
-    let mut y = piece::<S, A, T, P>(x, sets[0], pi);
-    // The first entry is never read.
-    let mut replaced = [y.is_nan(); K];
+) -> Winners<S, T, K> {
+    let (mut y, mut by_x) = piece_and_slope::<S, A, T, P>(x, sets[0], pi);
+    let nowhere = y.gt(&y);
+    let mut won = [nowhere; K];
     let mut k = 1;
     while k < K {
-        let candidate = piece::<S, A, T, P>(x, sets[k], pi);
+        let (candidate, slope) = piece_and_slope::<S, A, T, P>(x, sets[k], pi);
         if const { combines::<A>(Combine::Sum) } {
             y = y + candidate;
+            by_x = by_x + slope;
         } else {
-            replaced[k] = if const { combines::<A>(Combine::Max) } {
+            won[k] = if const { combines::<A>(Combine::Max) } {
                 candidate.replaces_max(&y)
             } else {
                 candidate.replaces_min(&y)
             };
-            y = Lanes::select(replaced[k], candidate, y);
+            y = Lanes::select(won[k], candidate, y);
+            by_x = Lanes::select(won[k], slope, by_x);
         }
         k += 1;
     }
-    // The last piece that replaced the best so far has won: it takes the gradient, and what it leaves goes
-    // to the pieces before it.
-    let mut weights = [grad_y; K];
-    if const { !combines::<A>(Combine::Sum) } {
-        let mut left = grad_y;
+    // So far, each piece won against those before it. What a later piece took is not its own.
+    if const { chooses::<A>(K) } {
+        let mut taken = nowhere;
         let mut k = K - 1;
         while k > 0 {
-            weights[k] = left.keep(replaced[k]);
-            left = left.keep(!replaced[k]);
+            let better = won[k];
+            won[k] = better & !taken;
+            taken |= better;
             k -= 1;
         }
-        weights[0] = left;
+        won[0] = !taken;
     }
-    (y, weights)
+    Winners { y, by_x, won }
+}
+
+#[inline(always)]
+fn piece_and_slope<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const P: usize>(
+    x: Lanes<S, T>,
+    set: [Lanes<S, T>; P],
+    pi: Lanes<S, T>,
+) -> (Lanes<S, T>, Lanes<S, T>) {
+    let set = if const { scales_coefficients::<A>() } {
+        scale(set, pi)
+    } else {
+        set
+    };
+    (A::value(x, set), A::grad(x, set).x)
 }

@@ -4,7 +4,7 @@ use crate::Scalar;
 use crate::lanes::Lanes;
 use fearless_simd::{Level, Simd, dispatch};
 
-/// Additions in a row before a partial sum moves on to `f64`.
+/// Additions in a row to one lane before a partial sum moves on to `f64`.
 const DEPTH: usize = 8;
 
 /// Independent partial sums, to hide the latency of an addition.
@@ -12,8 +12,8 @@ const SUMS: usize = 4;
 
 /// `pooled[r] = mean(x[r, ..])` for rows of `len` elements; the mean of no elements is 0.
 ///
-/// Sums of `f32` move to `f64` after 8 additions, so the error does not grow with the length: the mean of
-/// 10⁶ equal values is exact to 10⁻⁶.
+/// Sums of `f32` move to `f64` after 8 to 14 additions, so the error does not grow with the length: the mean of
+/// 10⁶ equal values is exact to 10⁻⁶. What moves on is the sum of up to 512 elements; it must be finite.
 ///
 /// # Panics
 ///

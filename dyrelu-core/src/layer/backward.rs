@@ -1,12 +1,12 @@
 //! The backward pass of a [`Layer`].
 
-use super::cache::zeros;
+use super::cache::{Origin, zeros};
 use super::parameters::{self, Parameters};
 use super::{Cache, Extent, Layer, check_shape, slice, slice_mut};
 use crate::kernels::piecewise::PieceSet;
 use crate::kernels::{attention, coefficients, hyper, piecewise, pool};
 use crate::{DynamicActivation, Error, Scalar, Sharing};
-use ndarray::{Array, ArrayRef, ArrayViewD, Dimension};
+use ndarray::{Array, ArrayRef, ArrayViewD, ArrayViewMutD, Dimension};
 
 /// The gradients of a loss with respect to a layer's input and parameters.
 #[derive(Debug, Clone)]
@@ -21,6 +21,12 @@ impl<T: Scalar, D: Dimension> Gradients<T, D> {
     #[must_use]
     pub fn parameters(&self) -> impl ExactSizeIterator<Item = (&'static str, ArrayViewD<'_, T>)> {
         self.parameters.iter()
+    }
+
+    /// The gradients of the parameters, to be scaled or clipped.
+    #[must_use]
+    pub fn parameters_mut(&mut self) -> impl ExactSizeIterator<Item = (&'static str, ArrayViewMutD<'_, T>)> {
+        self.parameters.iter_mut()
     }
 
     /// The gradient of the parameter of this name.
@@ -73,18 +79,14 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     }
 
     fn check_cache(&self, extent: Extent, cache: &Cache<T>) -> Result<(), Error> {
-        let describe = |Extent {
-                            samples,
-                            channels,
-                            positions,
-                        },
-                        hidden| [samples, channels, hidden, positions];
-        let expected = describe(extent, self.hidden);
-        let found = describe(cache.extent, cache.hidden_units);
-        if expected == found && cache.fits::<A>() {
+        let expected = Origin::of::<A>(extent, self.hidden);
+        if cache.origin == expected {
             return Ok(());
         }
-        Err(Error::Cache { expected, found })
+        Err(Error::Cache {
+            expected: expected.to_string(),
+            found: cache.origin.to_string(),
+        })
     }
 
     /// The way back of [`compute_cache`](Self::compute_cache) and the activation.
@@ -96,7 +98,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         grad_x: &mut [T],
         grad_parameters: &mut Parameters<T>,
     ) {
-        let positions = cache.extent.positions;
+        let positions = cache.origin.extent.positions;
         let mut grad_residuals = zeros(cache.coefficients.len());
         let mut grad_attention = zeros(cache.attention.len());
         A::Pieces::backward(

@@ -5,6 +5,7 @@ use super::{Layer, set_len};
 use crate::kernels::Level;
 use crate::kernels::piecewise::PieceSet;
 use crate::{Coefficient, DynamicActivation, Error, PerPiece, Scalar, Sharing};
+use core::fmt;
 use core::marker::PhantomData;
 
 /// The options of a [`Layer`]; begin with [`DynamicActivation::layer`].
@@ -16,7 +17,6 @@ use core::marker::PhantomData;
 /// assert_eq!(act.hidden(), 8);
 /// # Ok::<(), dyrelu::Error>(())
 /// ```
-#[derive(Debug, Clone)]
 #[must_use = "a builder does nothing before `build`"]
 pub struct LayerBuilder<A, T> {
     channels: usize,
@@ -73,16 +73,25 @@ impl<A: DynamicActivation, T: Scalar> LayerBuilder<A, T> {
     /// # Errors
     ///
     /// [`Error::Option`] when there are no channels, no hidden units or a reduction of zero, when the
-    /// temperature is not positive and finite or the activation has no spatial attention, and when the
+    /// temperature or its inverse is not positive and finite or the activation has no spatial attention, and when the
     /// parameters would not fit into memory.
     pub fn build(self) -> Result<Layer<A, T>, Error> {
+        let seed = self.seed;
+        self.build_with(|channels, hidden| Parameters::random::<A>(channels, hidden, seed))
+    }
+
+    /// Makes the layer with other parameters, for its channels and hidden units.
+    pub(super) fn build_with(
+        self,
+        parameters: impl FnOnce(usize, usize) -> Result<Parameters<T>, Error>,
+    ) -> Result<Layer<A, T>, Error> {
         let channels = at_least_one("channels", self.channels)?;
         let hidden = match self.hidden {
             Hidden::Reduction(reduction) => (channels / at_least_one("reduction", reduction)?).max(1),
             Hidden::Units(units) => at_least_one("hidden units", units)?,
         };
         if let Some(temperature) = self.temperature {
-            check_temperature::<A>(temperature)?;
+            check_temperature::<A, T>(temperature)?;
         }
         let () = const { check_lengths::<A>() };
         Ok(Layer {
@@ -90,11 +99,29 @@ impl<A: DynamicActivation, T: Scalar> LayerBuilder<A, T> {
             hidden,
             temperature: self.temperature.unwrap_or(10.0),
             level: Level::new(),
-            parameters: Parameters::random::<A>(channels, hidden, self.seed)?,
+            parameters: parameters(channels, hidden)?,
             init: constants::<A, T>(|coefficient| coefficient.init),
             lambda: constants::<A, T>(|coefficient| coefficient.lambda),
             activation: PhantomData,
         })
+    }
+}
+
+impl<A, T> Clone for LayerBuilder<A, T> {
+    fn clone(&self) -> Self {
+        Self { ..*self }
+    }
+}
+
+impl<A: DynamicActivation, T> fmt::Debug for LayerBuilder<A, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LayerBuilder")
+            .field("activation", &A::NAME)
+            .field("channels", &self.channels)
+            .field("hidden", &self.hidden)
+            .field("temperature", &self.temperature)
+            .field("seed", &self.seed)
+            .finish_non_exhaustive()
     }
 }
 
@@ -109,11 +136,14 @@ fn at_least_one(option: &'static str, value: usize) -> Result<usize, Error> {
     })
 }
 
-fn check_temperature<A: DynamicActivation>(temperature: f64) -> Result<(), Error> {
+fn check_temperature<A: DynamicActivation, T: Scalar>(temperature: f64) -> Result<(), Error> {
     let expected = if A::SHARING != Sharing::Unshared {
         "left alone: only `share = \"none\"` has a spatial attention"
-    } else if !(temperature > 0.0 && temperature.is_finite()) {
-        "positive and finite"
+    } else if !(temperature > 0.0
+        && temperature.is_finite()
+        && T::from_f64(1.0 / temperature).to_f64().is_finite())
+    {
+        "positive and finite, as its inverse"
     } else {
         return Ok(());
     };
@@ -142,7 +172,7 @@ const fn check_lengths<A: DynamicActivation>() {
 }
 
 /// A constant of every coefficient, `[P, K]`.
-fn constants<A: DynamicActivation, T: Scalar>(constant: impl Fn(&Coefficient) -> PerPiece) -> Vec<T> {
+pub(super) fn constants<A: DynamicActivation, T: Scalar>(constant: fn(&Coefficient) -> PerPiece) -> Vec<T> {
     let mut constants = Vec::with_capacity(set_len::<A>());
     for coefficient in A::COEFFICIENTS {
         let per_piece = constant(coefficient);

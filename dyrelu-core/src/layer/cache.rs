@@ -3,19 +3,16 @@
 use super::{Extent, Layer, parameters, set_len, set_shape};
 use crate::kernels::{attention, coefficients, hyper, piecewise, pool};
 use crate::{DynamicActivation, Scalar, Sharing};
+use core::fmt;
 use ndarray::{ArrayView, ArrayView2, ArrayView4, ShapeBuilder};
 
 /// What a layer computed from an input before it applied the activation: needed by
 /// [`backward`](Layer::backward), and interesting by itself.
 ///
-/// Nothing in it has the size of x.
+/// Its size does not grow with the number of positions, except for the attention of mode C, one number for each.
 #[derive(Debug, Clone)]
 pub struct Cache<T> {
-    pub(super) extent: Extent,
-    pub(super) hidden_units: usize,
-    sharing: Sharing,
-    /// P, K.
-    set_shape: [usize; 2],
+    pub(super) origin: Origin,
     pub(super) pooled: Vec<T>,
     pub(super) hidden: Vec<T>,
     pub(super) residuals: Vec<T>,
@@ -28,21 +25,28 @@ impl<T: Scalar> Cache<T> {
     /// The mean of x over its spatial axes, `[N, C]`.
     #[must_use]
     pub fn pooled(&self) -> ArrayView2<'_, T> {
-        view((self.extent.samples, self.extent.channels), &self.pooled)
+        let Extent {
+            samples, channels, ..
+        } = self.origin.extent;
+        view((samples, channels), &self.pooled)
     }
 
     /// The hidden units of the hyper function, `[N, H]`.
     #[must_use]
     pub fn hidden(&self) -> ArrayView2<'_, T> {
-        view((self.extent.samples, self.hidden_units), &self.hidden)
+        view((self.origin.extent.samples, self.origin.hidden), &self.hidden)
     }
 
     /// The coefficients, `[N, C or 1, P, K]`; in mode C those that the attention multiplies.
     #[must_use]
     pub fn coefficients(&self) -> ArrayView4<'_, T> {
-        let [p, k] = self.set_shape;
-        let sets = self.extent.sets(self.sharing);
-        view((self.extent.samples, sets, p, k), &self.coefficients)
+        let Origin {
+            extent,
+            sharing,
+            set_shape: [p, k],
+            ..
+        } = self.origin;
+        view((extent.samples, extent.sets(sharing), p, k), &self.coefficients)
     }
 
     /// The spatial attention π of mode C, `[N, S]` with S positions; `None` in modes A and B.
@@ -50,22 +54,59 @@ impl<T: Scalar> Cache<T> {
     pub fn attention(&self) -> Option<ArrayView2<'_, T>> {
         let Extent {
             samples, positions, ..
-        } = self.extent;
-        (self.sharing == Sharing::Unshared).then(|| view((samples, positions), &self.attention))
-    }
-
-    /// Whether the cache is that of an activation with the constants of `A`.
-    pub(super) fn fits<A: DynamicActivation>(&self) -> bool {
-        self.sharing == A::SHARING && self.set_shape == set_shape::<A>()
+        } = self.origin.extent;
+        (self.origin.sharing == Sharing::Unshared).then(|| view((samples, positions), &self.attention))
     }
 
     /// What the activation reads besides x.
     pub(super) fn operands(&self) -> piecewise::Operands<'_, T> {
         piecewise::Operands {
-            len: self.extent.row_len(self.sharing),
+            len: self.origin.extent.row_len(self.origin.sharing),
             coefficients: &self.coefficients,
             attention: &self.attention,
         }
+    }
+}
+
+/// What a cache was made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Origin {
+    pub(super) extent: Extent,
+    hidden: usize,
+    sharing: Sharing,
+    /// P, K.
+    set_shape: [usize; 2],
+}
+
+impl Origin {
+    pub(super) fn of<A: DynamicActivation>(extent: Extent, hidden: usize) -> Self {
+        Self {
+            extent,
+            hidden,
+            sharing: A::SHARING,
+            set_shape: set_shape::<A>(),
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            extent:
+                Extent {
+                    samples,
+                    channels,
+                    positions,
+                },
+            hidden,
+            sharing,
+            set_shape: [p, k],
+        } = self;
+        write!(
+            f,
+            "N = {samples}, {channels} channels, {positions} positions, {hidden} hidden units, "
+        )?;
+        write!(f, "P = {p}, K = {k}, sharing mode {sharing:?}")
     }
 }
 
@@ -83,10 +124,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         } = extent;
         let sets = samples * extent.sets(A::SHARING);
         let mut cache = Cache {
-            extent,
-            hidden_units: self.hidden,
-            sharing: A::SHARING,
-            set_shape: set_shape::<A>(),
+            origin: Origin::of::<A>(extent, self.hidden),
             pooled: zeros(samples * channels),
             hidden: zeros(samples * self.hidden),
             residuals: zeros(sets * set_len::<A>()),

@@ -1,41 +1,45 @@
 //! Saving and loading a [`Layer`] as a safetensors file.
 
-use super::parameters;
+use super::builder::constants;
+use super::parameters::{self, Parameters};
 use super::{Layer, set_len};
-use crate::{DynamicActivation, Error, Scalar, Sharing};
+use crate::{Coefficient, DynamicActivation, Error, PerPiece, Scalar, Sharing};
 use ndarray::{ArrayD, IxDyn};
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
 use std::collections::HashMap;
+use std::fs;
+use std::io::{self, Write};
 use std::path::Path;
 
 /// The metadata entry for τ.
 const TEMPERATURE: &str = "temperature";
 
-/// The constants that the common PyTorch modules save beside the parameters, as λ and init `[P·K]`.
+/// The constants that the PyTorch module saves beside the parameters, as λ and init `[P·K]`.
 const LAMBDAS: &str = "lambdas";
 const INIT_V: &str = "init_v";
 
 /// A checkpoint is a safetensors file with the [parameters](Layer#parameters) under their names.
 ///
-/// Those of the common PyTorch modules load unchanged: the names and the order of rows are the same, matrices
-/// may be stored as 1×1 convolutions with trailing axes of length 1, and the buffers `lambdas` and `init_v`
-/// are compared with the constants of the activation.
+/// The `state_dict` of the first public PyTorch module, `DyReLUA` and `DyReLUB` in `Islanna/DynamicReLU`, loads
+/// unchanged: the names and the order of rows are the same, and its buffers `lambdas` and `init_v` are compared with
+/// the constants of the activation. Matrices may also be stored as 1×1 convolutions, with trailing axes of length 1.
+///
+/// The formula is not in the file: load it into the activation that it was saved from.
 impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
-    /// Writes the layer to a file, which is replaced as a whole or not at all.
+    /// Writes the layer to a file, which is replaced as a whole or not at all: the bytes go to a new file beside it,
+    /// which then takes its name. A symbolic link is followed.
     ///
     /// # Errors
     ///
     /// [`Error::File`] when the file cannot be written.
     pub fn save_safetensors(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         let path = path.as_ref();
-        let bytes = self.bytes();
-        safetensors::serialize_to_file(Self::views(&bytes), self.metadata(), path).map_err(|source| {
-            Error::File {
-                action: "write",
-                path: path.into(),
-                source: source.into(),
-            }
+        let bytes = self.to_safetensors()?;
+        replace_file(path, &bytes).map_err(|cause| Error::File {
+            action: "write",
+            path: path.into(),
+            cause,
         })
     }
 
@@ -45,10 +49,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     ///
     /// [`Error::Safetensors`] when the format does not allow it; no layer is known for which that is so.
     pub fn to_safetensors(&self) -> Result<Vec<u8>, Error> {
-        Ok(safetensors::serialize(
-            Self::views(&self.bytes()),
-            self.metadata(),
-        )?)
+        safetensors::serialize(Self::views(&self.bytes()), self.metadata()).map_err(Error::Safetensors)
     }
 
     /// A layer from a file, with the channels, the hidden units and the temperature that it was saved with.
@@ -70,10 +71,10 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     /// [`Error::File`] when the file cannot be read, and as [`from_safetensors`](Self::from_safetensors).
     pub fn load_safetensors(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let bytes = std::fs::read(path).map_err(|source| Error::File {
+        let bytes = fs::read(path).map_err(|cause| Error::File {
             action: "read",
             path: path.into(),
-            source: source.into(),
+            cause,
         })?;
         Self::from_safetensors(&bytes)
     }
@@ -86,19 +87,21 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     /// [`Error::TensorType`], [`Error::Constants`] or [`Error::Metadata`] for bytes that are no layer of this
     /// activation and number type.
     pub fn from_safetensors(bytes: &[u8]) -> Result<Self, Error> {
-        let tensors = SafeTensors::deserialize(bytes)?;
-        let fc1_weight = Tensors {
+        let tensors = SafeTensors::deserialize(bytes).map_err(Error::Safetensors)?;
+        let tensors = Tensors {
             tensors: &tensors,
             prefix: "",
-        }
-        .get::<A>(parameters::FC1_WEIGHT)?;
+        };
+        let fc1_weight = tensors.get::<A>(parameters::FC1_WEIGHT)?;
         let (hidden, channels) = match *fc1_weight.shape() {
-            [hidden, channels, ..] if hidden > 0 && channels > 0 => (hidden, channels),
-            _ => {
+            [hidden, channels, ref rest @ ..] if hidden > 0 && channels > 0 && all_one(rest) => {
+                (hidden, channels)
+            }
+            ref found => {
                 return Err(Error::TensorShape {
                     name: parameters::FC1_WEIGHT.into(),
                     expected: "[hidden units, channels], each at least 1".into(),
-                    found: fc1_weight.shape().into(),
+                    found: found.into(),
                 });
             }
         };
@@ -106,9 +109,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         if let Some(temperature) = temperature::<A>(bytes)? {
             builder = builder.temperature(temperature);
         }
-        let mut layer = builder.build()?;
-        layer.load_tensors(&tensors, "")?;
-        Ok(layer)
+        builder.build_with(|channels, hidden| tensors.parameters::<A, T>(channels, hidden))
     }
 
     /// Replaces all parameters by the tensors whose names begin with `prefix`, such as `"features.3.act."`.
@@ -120,15 +121,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     /// As [`from_safetensors`](Self::from_safetensors). The layer is unchanged then.
     pub fn load_tensors(&mut self, tensors: &SafeTensors<'_>, prefix: &str) -> Result<(), Error> {
         let tensors = Tensors { tensors, prefix };
-        tensors.check_names::<A>()?;
-        tensors.check_constants::<A, T>(LAMBDAS, &self.lambda)?;
-        tensors.check_constants::<A, T>(INIT_V, &self.init)?;
-        let mut loaded = self.parameters.clone();
-        for (name, mut parameter) in loaded.iter_mut() {
-            let value = tensors.read::<A, T>(name, parameter.shape())?;
-            parameter.assign(&value);
-        }
-        self.parameters = loaded;
+        self.parameters = tensors.parameters::<A, T>(self.channels, self.hidden)?;
         Ok(())
     }
 
@@ -163,7 +156,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
 
 /// τ from the metadata of a file, if the activation has one and the file says it.
 fn temperature<A: DynamicActivation>(bytes: &[u8]) -> Result<Option<f64>, Error> {
-    let (_, metadata) = SafeTensors::read_metadata(bytes)?;
+    let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(Error::Safetensors)?;
     let text = metadata
         .metadata()
         .as_ref()
@@ -226,11 +219,7 @@ impl<'a> Tensors<'a> {
                 found,
             });
         }
-        if !tensor
-            .shape()
-            .strip_prefix(shape)
-            .is_some_and(|rest| rest.iter().all(|&len| len == 1))
-        {
+        if !tensor.shape().strip_prefix(shape).is_some_and(all_one) {
             return Err(Error::TensorShape {
                 name: self.full_name(name),
                 expected: format!("{shape:?}"),
@@ -245,24 +234,38 @@ impl<'a> Tensors<'a> {
         Ok(ArrayD::from_shape_vec(IxDyn(shape), values).expect("the length was checked with the file"))
     }
 
-    /// The constants of a checkpoint, if it has them, must be those of the layer.
+    /// All parameters of a layer, if the tensors are exactly those of such a layer.
+    fn parameters<A: DynamicActivation, T: Scalar>(
+        self,
+        channels: usize,
+        hidden: usize,
+    ) -> Result<Parameters<T>, Error> {
+        self.check_names::<A>()?;
+        self.check_constants::<A, T>(LAMBDAS, |coefficient| coefficient.lambda)?;
+        self.check_constants::<A, T>(INIT_V, |coefficient| coefficient.init)?;
+        Parameters::new::<A>(channels, hidden, |parameter| {
+            self.read::<A, T>(parameter.name, &parameter.shape)
+        })
+    }
+
+    /// The constants of a checkpoint, if it has them, must be those of the activation.
     fn check_constants<A: DynamicActivation, T: Scalar>(
         self,
         name: &str,
-        expected: &[T],
+        constant: fn(&Coefficient) -> PerPiece,
     ) -> Result<(), Error> {
         if !self.contains(name) {
             return Ok(());
         }
+        let expected = constants::<A, T>(constant);
         let found = self.read::<A, T>(name, &[set_len::<A>()])?;
-        if found.iter().eq(expected) {
+        if found.iter().eq(&expected) {
             return Ok(());
         }
-        let to_f64 = |values: &mut dyn Iterator<Item = &T>| values.map(|value| value.to_f64()).collect();
         Err(Error::Constants {
             name: self.full_name(name),
-            expected: to_f64(&mut expected.iter()),
-            found: to_f64(&mut found.iter()),
+            expected: expected.into_iter().map(T::to_f64).collect(),
+            found: found.into_iter().map(T::to_f64).collect(),
         })
     }
 
@@ -290,6 +293,32 @@ impl<'a> Tensors<'a> {
             .map(|name| self.full_name(name))
             .collect()
     }
+}
+
+fn all_one(axes: &[usize]) -> bool {
+    axes.iter().all(|&len| len == 1)
+}
+
+/// Writes a new file beside `path` and gives it that name, so that there is always one whole file.
+fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let target = match fs::canonicalize(path) {
+        Ok(target) if target.is_file() => target,
+        Ok(_) => return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_path_buf(),
+        Err(error) => return Err(error),
+    };
+    let name = target.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = target.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
+    let written = fs::File::create_new(&temporary).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&temporary, &target)
+    });
+    if written.is_err() {
+        // The first error is the one to report.
+        let _ = fs::remove_file(&temporary);
+    }
+    written
 }
 
 fn sorted(names: impl Iterator<Item = String>) -> Vec<String> {

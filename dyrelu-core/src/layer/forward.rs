@@ -16,7 +16,10 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     ///
     /// [`Error::Rank`] and [`Error::Channels`] for an input that does not fit the layer.
     pub fn forward<D: Dimension>(&self, x: &ArrayRef<T, D>) -> Result<Array<T, D>, Error> {
-        Ok(self.forward_train(x)?.0)
+        self.extent(x.shape())?;
+        let mut y = Array::from_elem(x.raw_dim(), T::default());
+        self.forward_into(x, &mut y)?;
+        Ok(y)
     }
 
     /// [`forward`](Self::forward) into an array that is there already.
@@ -35,10 +38,12 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
             y.assign(&self.forward(x)?);
             return Ok(());
         };
-        let x = x.as_standard_layout();
-        let x = slice(&x);
-        let cache = self.compute_cache(extent, x);
-        A::Pieces::forward(self.level, cache.operands(), x, y_slice);
+        if !x.is_empty() {
+            let x = x.as_standard_layout();
+            let x = slice(&x);
+            let cache = self.compute_cache(extent, x);
+            A::Pieces::forward(self.level, cache.operands(), x, y_slice);
+        }
         Ok(())
     }
 
@@ -54,8 +59,10 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
             x.assign(&y);
             return Ok(());
         };
-        let cache = self.compute_cache(extent, slice);
-        A::Pieces::forward_inplace(self.level, cache.operands(), slice);
+        if !slice.is_empty() {
+            let cache = self.compute_cache(extent, slice);
+            A::Pieces::forward_inplace(self.level, cache.operands(), slice);
+        }
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! The parameters of a layer, or their gradients: named arrays in a fixed order.
 
-use super::set_len;
+use super::{set_len, slice, slice_mut};
 use crate::{DynamicActivation, Error, Scalar, Sharing};
 use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD, IxDyn};
 use rand::{RngExt, SeedableRng};
@@ -35,56 +35,60 @@ pub(super) const fn names<A: DynamicActivation>() -> &'static [&'static str] {
 }
 
 /// A parameter before it has values.
-struct Declaration {
-    name: &'static str,
-    shape: Vec<usize>,
+pub(super) struct Declaration {
+    pub(super) name: &'static str,
+    pub(super) shape: Vec<usize>,
     /// The inputs of a unit, for the initial range.
     inputs: usize,
 }
 
-/// The parameters of a layer.
-///
-/// # Errors
-///
-/// When the parameters would not fit into memory.
-fn declare<A: DynamicActivation, T: Scalar>(
-    channels: usize,
-    hidden: usize,
-) -> Result<Vec<Declaration>, Error> {
-    let too_many = || Error::Option {
-        option: "channels × hidden units",
-        expected: "small enough for the parameters to fit into memory",
-        found: format!("{channels} × {hidden}"),
-    };
+/// The parameters of a layer, if the number of outputs can be counted.
+fn declare<A: DynamicActivation>(channels: usize, hidden: usize) -> Option<Vec<Declaration>> {
     let sets = if A::SHARING == Sharing::SpatialAndChannel {
         1
     } else {
         channels
     };
-    let outputs = set_len::<A>().checked_mul(sets).ok_or_else(too_many)?;
-    let mut shapes = vec![
+    let outputs = set_len::<A>().checked_mul(sets)?;
+    let shapes = [
         (vec![hidden, channels], channels),
         (vec![hidden], channels),
         (vec![outputs, hidden], hidden),
         (vec![outputs], hidden),
+        (vec![1, channels], channels),
+        (vec![1], channels),
     ];
-    if A::SHARING == Sharing::Unshared {
-        shapes.push((vec![1, channels], channels));
-        shapes.push((vec![1], channels));
+    let declarations = names::<A>().iter().zip(shapes);
+    Some(
+        declarations
+            .map(|(name, (shape, inputs))| Declaration { name, shape, inputs })
+            .collect(),
+    )
+}
+
+/// That the parameters do not fit into memory.
+fn too_many(channels: usize, hidden: usize) -> Error {
+    Error::Option {
+        option: "channels × hidden units",
+        expected: "small enough for the parameters to fit into memory",
+        found: format!("{channels} × {hidden}"),
     }
-    let declarations = names::<A>().iter().zip(shapes).map(|(name, (shape, inputs))| {
-        let bytes = shape
-            .iter()
-            .try_fold(size_of::<T>(), |bytes, &len| bytes.checked_mul(len));
-        bytes
-            .filter(|&bytes| isize::try_from(bytes).is_ok())
-            .ok_or_else(too_many)?;
-        Ok(Declaration { name, shape, inputs })
-    });
-    declarations.collect()
 }
 
 impl<T: Scalar> Parameters<T> {
+    /// The parameters of a layer, with the values that `values` has for each.
+    pub(super) fn new<A: DynamicActivation>(
+        channels: usize,
+        hidden: usize,
+        mut values: impl FnMut(&Declaration) -> Result<ArrayD<T>, Error>,
+    ) -> Result<Self, Error> {
+        let declarations = declare::<A>(channels, hidden).ok_or_else(|| too_many(channels, hidden))?;
+        let arrays = declarations
+            .into_iter()
+            .map(|declaration| Ok((declaration.name, values(&declaration)?)));
+        arrays.collect::<Result<_, _>>().map(Self)
+    }
+
     /// Weights and biases from U(−1/√inputs, 1/√inputs), the default of PyTorch's linear layers.
     ///
     /// The numbers are drawn as `f64`: `f32` layers get the same ones, rounded.
@@ -94,17 +98,19 @@ impl<T: Scalar> Parameters<T> {
         seed: u64,
     ) -> Result<Self, Error> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let declarations = declare::<A, T>(channels, hidden)?;
-        let arrays = declarations
-            .into_iter()
-            .map(|Declaration { name, shape, inputs }| {
-                let bound = 1.0 / (inputs as f64).sqrt();
-                let array = ArrayD::from_shape_simple_fn(IxDyn(&shape), || {
-                    T::from_f64(rng.random_range(-bound..=bound))
-                });
-                (name, array)
-            });
-        Ok(Self(arrays.collect()))
+        Self::new::<A>(channels, hidden, |Declaration { shape, inputs, .. }| {
+            let too_many = || too_many(channels, hidden);
+            let len = shape
+                .iter()
+                .try_fold(1_usize, |len, &axis| len.checked_mul(axis))
+                .ok_or_else(too_many)?;
+            let mut values = Vec::new();
+            values.try_reserve_exact(len).map_err(|_| too_many())?;
+            let bound = 1.0 / (*inputs as f64).sqrt();
+            let random = || T::from_f64(rng.random_range(-bound..=bound));
+            values.extend(core::iter::repeat_with(random).take(len));
+            Ok(ArrayD::from_shape_vec(IxDyn(shape), values).expect("as many values as the shape has"))
+        })
     }
 
     /// Arrays of zeros with the names and shapes of `self`.
@@ -124,14 +130,13 @@ impl<T: Scalar> Parameters<T> {
         self.0.iter_mut().map(|(name, array)| (*name, array.view_mut()))
     }
 
-    /// The values of a parameter; empty if the layer has none of this name.
+    /// The values of a parameter that the layer has.
     pub(super) fn slice(&self, name: &str) -> &[T] {
-        self.0
+        let array = self
+            .0
             .iter()
-            .find(|(found, _)| *found == name)
-            .map_or(&[], |(_, array)| {
-                array.as_slice().expect("parameters are in standard layout")
-            })
+            .find_map(|(found, array)| (*found == name).then_some(array));
+        slice(array.expect("a parameter of this kind of layer"))
     }
 
     /// The values of several parameters, to be changed at the same time; empty for each that there is not.
@@ -139,7 +144,7 @@ impl<T: Scalar> Parameters<T> {
         let mut slices = names.map(|_| [].as_mut_slice());
         for (found, array) in &mut self.0 {
             if let Some(i) = names.iter().position(|name| name == found) {
-                slices[i] = array.as_slice_mut().expect("parameters are in standard layout");
+                slices[i] = slice_mut(array);
             }
         }
         slices
