@@ -3,8 +3,8 @@
 //! A node that is used more than once becomes a `let`, so the graph's sharing survives. So does a node that is
 //! nested too deeply, which bounds the depth of what the compiler must parse.
 //!
-//! Methods that borrow are written `E::clone(&x)` and not `x.clone()`: a trait of the user that has a method of the
-//! same name by value, for every type, would come first.
+//! Methods that borrow are written `E::clone(&x)` and not `x.clone()`: a trait of the user that has a method of
+//! the same name by value, for every type, would come first.
 //!
 //! `Elementwise` is `Clone` but not `Copy`: each use of a variable clones it but the last one, which moves it.
 //! Which one is the last depends on the order of the text, so the text is written twice: once to count the

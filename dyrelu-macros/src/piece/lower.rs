@@ -370,6 +370,7 @@ impl<'a> Lowering<'a> {
     fn spoil(&mut self, statement: &Stmt) {
         let names = match statement {
             Stmt::Expr(Expr::Assign(assign), _) => identifiers(assign.left.to_token_stream()),
+            Stmt::Expr(Expr::Binary(binary), _) => identifiers(binary.left.to_token_stream()),
             Stmt::Item(Item::Const(item)) => vec![item.ident.clone()],
             Stmt::Item(Item::Static(item)) => vec![item.ident.clone()],
             _ => Vec::new(),

@@ -26,7 +26,7 @@ pub(crate) struct Piece {
     pub(crate) value: ExprId,
     /// The partial derivatives, in the order of the parameters.
     pub(crate) gradient: Vec<ExprId>,
-    /// Whether piece(x, π·c) = π·piece(x, c).
+    /// Whether piece(x, π·c) = π·piece(x, c) for all π > 0, and for π = 0 wherever both sides are finite.
     pub(crate) homogeneous: bool,
 }
 

@@ -3,7 +3,8 @@
 use super::expr::{ExprId, Expressions, Node, NodeId};
 use super::function::Scaling;
 
-/// Whether `root`(x, π·c) = π·`root`(x, c) for all π ≥ 0, where c are all parameters but the input x.
+/// Whether `root`(x, π·c) = π·`root`(x, c) for all π > 0, and for π = 0 wherever both sides are finite, where c are all
+/// parameters but the input x.
 ///
 /// The answer is inferred from the structure, so `false` means "not proven". With it, the cheap kernel of
 /// `share = "none"` multiplies one output by the attention instead of every coefficient.
@@ -15,7 +16,7 @@ pub(crate) fn is_homogeneous(e: &Expressions, root: ExprId) -> bool {
     degrees.of(root).is_some_and(|degree| degree.fits(1))
 }
 
-/// The degree n of a node: u(x, π·c) = πⁿ·u(x, c). For a condition: degree 0 if it does not depend on π.
+/// The degree n of a node: u(x, π·c) = πⁿ·u(x, c) for π > 0. For a condition: degree 0 if it does not depend on π.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Degree {
     /// Zero everywhere, which is homogeneous of every degree.

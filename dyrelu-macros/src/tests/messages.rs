@@ -57,6 +57,123 @@ fn a_missing_bar_hides_nothing() {
 }
 
 #[test]
+fn commas_between_bars_separate_parameters() {
+    check(
+        r#"k = 2, share = "none", piece = |x, Some(a)| a * x"#,
+        &["expected a plain name"],
+    );
+    check(
+        r#"k = 2, share = "none", piece = |x, a = 1.0| a * x"#,
+        &["expected `,`"],
+    );
+    check(
+        r#"share = "none", piece = |x, a a * x, reduction = 8, k = 2"#,
+        &[
+            "expected `,`",
+            "unknown argument `reduction`; it is a method of the layer builder: `.reduction(8)`",
+        ],
+    );
+}
+
+#[test]
+fn a_semicolon_separates_and_is_one_mistake() {
+    let message = "expected `,`, found `;`";
+    check(r#"k = 2; share = "spatial""#, &[message]);
+    check(r#"k = 2, share = "spatial";"#, &[message]);
+    check(r#"k = 2,; share = "spatial""#, &[message]);
+}
+
+#[test]
+fn an_argument_in_quotes_or_capitals_is_not_missing() {
+    let quoted = "arguments are not put in quotes; write them as in `k = 2`";
+    check(r#""k = 2", "share = spatial""#, &[quoted, quoted]);
+    check(r#""k = 2, share = spatial""#, &[quoted]);
+    check(r#""k = 2""#, &[quoted, MISSING_SHARE]);
+    check(
+        r#"K = 2, share = "none""#,
+        &["unknown argument `K`; did you mean `k`?"],
+    );
+}
+
+#[test]
+fn other_names_of_a_choice_are_understood() {
+    for (name, meant) in [
+        ("channel+spatial", "spatial+channel"),
+        ("a", "spatial+channel"),
+        ("DY-ReLU-C", "none"),
+        ("None", "none"),
+        ("SPATIAL", "spatial"),
+    ] {
+        let message = format!(
+            r#"unknown sharing mode {name:?}; did you mean {meant:?}? expected one of "spatial", "spatial+channel", "none""#
+        );
+        check(&format!("k = 2, share = {name:?}"), &[&message]);
+    }
+    let message = r#"expected a string literal: `share = "spatial"`"#;
+    for value in ["Spatial", "B", r#""spatial"x"#, "7"] {
+        check(&format!("k = 2, share = {value}"), &[message]);
+    }
+}
+
+#[test]
+fn numbers_may_have_a_minus() {
+    check(r#"k = -2, share = "none""#, &["`k` must be at least 1, found -2"]);
+    check(
+        r#"k = -99999999999999999999999, share = "none""#,
+        &["`k` must be at least 1, found -99999999999999999999999"],
+    );
+    check(r#"k = --2, share = "none""#, &["expected an integer: `k = 2`"]);
+    check(
+        r#"k = 2, share = "none", init(a = --1)"#,
+        &["expected a number such as `0.5`, or a list such as `[1.0, 0.0]`"],
+    );
+}
+
+#[test]
+fn a_definition_that_is_wrong_is_one_mistake() {
+    let body = |body: &str| format!(r#"k = 2, share = "none", init(a = 1.0), piece = |x, a| {body}"#);
+    let condition = "a condition can only stand in an `if`: `if x > 0.0 { x } else { a * x }`";
+    let assignment = "assignments are not supported in a piece; use `let name = …;`";
+    let only_let = "only `let name = …;` may stand before the last expression of a block";
+    check(
+        &body("{ let t = x > 0.0; if t && !t { a } else { x } }"),
+        &[condition],
+    );
+    check(&body("{ t = x; t * a }"), &[assignment]);
+    check(&body("{ t += x; t * a }"), &[assignment]);
+    check(&body("{ const C: f64 = 2.0; C * x * a }"), &[only_let]);
+}
+
+#[test]
+fn a_star_before_a_value_is_one_mistake() {
+    let body = |body: &str| format!(r#"k = 2, share = "none", init(a = 1.0), piece = |x, a| {body}"#);
+    let star = "a piece has no `*` before a value; a power is written `x.powi(2)`, a product `a * x`";
+    check(&body("a ** x"), &[star]);
+    check(&body("*x * a"), &[star]);
+    let parentheses = "only `let name = …;` may stand before the last expression of a block; put what is a part of \
+                       that expression into parentheses";
+    check(&body("{ if x > a { x } else { a } * a }"), &[parentheses]);
+    check(&body("{ if x > a { x } else { a } * a + x }"), &[parentheses]);
+    check(&body("{ if x > a { x } else { a } - a * x }"), &[parentheses]);
+}
+
+#[test]
+fn a_second_attribute_is_one_mistake() {
+    let expansion = expand(
+        r#"k = 2, share = "none""#,
+        r#"#[::dyrelu::dynamic_activation(k = 3, share = "none")] struct Foo;"#,
+    );
+    assert!(
+        !expansion.to_string().contains("impl"),
+        "the second attribute brings the implementations"
+    );
+    assert_eq!(
+        messages_in(expansion),
+        ["a struct has one `#[dynamic_activation]`; remove this one"]
+    );
+}
+
+#[test]
 fn a_syntax_error_in_the_piece_hides_nothing() {
     check(
         r#"k = 2, piece = |x, a| a * , share = "none", init(a = one)"#,
@@ -147,6 +264,25 @@ fn macros_by_example_may_pass_arguments_on() {
     let invisible = |tokens: TokenStream| Group::new(Delimiter::None, tokens);
     let (k, share) = (invisible(quote!(2)), invisible(quote!("none")));
     let (piece, init) = (invisible(quote!(|x, a| a * x)), invisible(quote!(-1.0)));
+    let (function, list, two) = (
+        invisible(quote!(tanh)),
+        invisible(quote!([#init, 1.0])),
+        invisible(quote!(2)),
+    );
+    let exponent = quote!(x.powi(-#two));
+    let (nested, lists) = (invisible(quote!(#list)), invisible(quote!((a = #two))));
+    let custom = quote!(
+        k = #k, share = #share, piece = |x, a| a * #function(x) + #exponent, init(a = #nested), lambda #lists
+    );
+    assert_eq!(
+        messages_in(crate::expand::expand(
+            custom,
+            &quote!(
+                struct Foo;
+            )
+        )),
+        [""; 0]
+    );
     let arguments = quote!(k = #k, share = #share, piece = #piece, init(a = #init));
     assert_eq!(
         messages_in(crate::expand::expand(

@@ -1,7 +1,7 @@
 //! The reference page is complete.
 
 use crate::args::argument_names;
-use crate::spec::{MAX_COEFFICIENTS, MAX_PIECES};
+use crate::spec::{MAX_COEFFICIENTS, MAX_OPERATIONS, MAX_PIECES};
 use crate::symbolic::FUNCTIONS;
 
 const PAGE: &str = include_str!("../../docs/dynamic_activation.md");
@@ -26,4 +26,5 @@ fn it_has_a_row_for_each_function() {
 fn it_states_the_limits() {
     assert!(PAGE.contains(&format!("an integer from 1 to {MAX_PIECES}")));
     assert!(PAGE.contains(&format!("1 to {MAX_COEFFICIENTS} of them")));
+    assert!(PAGE.contains(&format!("at most {MAX_OPERATIONS} operations")));
 }

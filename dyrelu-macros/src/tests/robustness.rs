@@ -17,6 +17,9 @@ fn on_a_small_stack(test: impl FnOnce() + Send + 'static) {
     }
 }
 
+/// One step of a formula that is computed from the last one.
+const STEP: &str = "let t = if t > x { tanh(t) * t } else { t / (x + t) };";
+
 fn expand_piece(body: &str) -> TokenStream {
     expand(
         &format!(r#"k = 2, share = "none", init(a = 1.0), piece = |x, a| {body}"#),
@@ -71,15 +74,12 @@ fn deep_nesting_overflows_no_stack() {
 #[test]
 fn long_formulas_stay_long_and_do_not_explode() {
     on_a_small_stack(|| {
-        let doublings: String = (0..60).map(|_| "let t = t * t + t;").collect();
-        let nested: String = (0..35)
-            .map(|_| "let t = if t > x { tanh(t) * t } else { t / (x + t) };")
-            .collect();
+        let doublings = "let t = t * t + t;".repeat(60);
+        let nested = STEP.repeat(35);
         for steps in [doublings, nested] {
             let expansion = expand_piece(&format!("{{ let t = a * x; {steps} t }}"));
             assert_eq!(messages_in(expansion.clone()), [""; 0]);
             assert!(expansion.to_string().len() < 200_000);
-        }
         }
         let sum = expand_piece(&vec!["a * tanh(x + a)"; 200].join(" + "));
         assert_eq!(messages_in(sum), [""; 0]);
@@ -90,11 +90,16 @@ fn long_formulas_stay_long_and_do_not_explode() {
 fn too_large_pieces_are_rejected() {
     let large = messages_in(expand_piece(&vec!["a"; 1001].join(" + ")));
     assert_eq!(large, ["a piece has at most 2000 tokens"]);
-    let steps = "let t = if t > x { tanh(t) * t } else { t / (x + t) };".repeat(60);
-    let many = messages_in(expand_piece(&format!("{{ let t = a * x; {steps} t }}")));
+    let many = messages_in(expand_piece(&format!(
+        "{{ let t = a * x; {} t }}",
+        STEP.repeat(60)
+    )));
     assert_eq!(
         many,
-        ["this piece and its gradient take 1501 operations, more than 1000; shorten the formula or give it fewer coefficients"]
+        [
+            "this piece and its gradient take 1501 operations, more than 1000; shorten the formula or give it fewer \
+             coefficients"
+        ]
     );
     let deep = messages_in(expand_piece(&format!("{}a{}", "(".repeat(65), ")".repeat(65))));
     assert_eq!(
