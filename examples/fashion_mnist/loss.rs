@@ -18,11 +18,13 @@ pub(crate) fn cross_entropy(mut logits: Array2<f32>, labels: &ArrayRef1<u8>) -> 
     (loss / samples, logits)
 }
 
-/// How many of the labels have the largest logit.
+/// How many of the labels have the largest logit, larger than all others.
 pub(crate) fn correct(logits: &Array2<f32>, labels: &ArrayRef1<u8>) -> usize {
     let hits = logits.outer_iter().zip(labels).filter(|(row, label)| {
-        let target = row[usize::from(**label)];
-        row.iter().all(|&logit| logit <= target)
+        let label = usize::from(**label);
+        row.iter()
+            .enumerate()
+            .all(|(class, &logit)| class == label || logit < row[label])
     });
     hits.count()
 }

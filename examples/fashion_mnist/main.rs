@@ -27,7 +27,7 @@ mod training;
 
 use std::error::Error;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -128,10 +128,15 @@ fn run(options: &Options) -> Result<()> {
     let curves = options.output.join("learning_curves.svg");
     let activations = options.output.join("trained_activations.svg");
     let all_but_relu = &outcomes[1..];
-    learning_curves::draw(&curves, &outcomes)?;
-    trained_activations::draw(&activations, all_but_relu, &plan.exhibits)?;
+    learning_curves::draw(&curves, &outcomes).map_err(|error| cannot_draw(&curves, &*error))?;
+    trained_activations::draw(&activations, all_but_relu, &plan.exhibits)
+        .map_err(|error| cannot_draw(&activations, &*error))?;
     println!("{}\n{}", curves.display(), activations.display());
     Ok(())
+}
+
+fn cannot_draw(path: &Path, error: &(dyn Error + Send + Sync)) -> String {
+    format!("cannot draw `{}`: {error}", path.display())
 }
 
 fn plan(options: &Options) -> Result<Plan> {
