@@ -41,6 +41,64 @@ mod shadowed {
     pub(crate) struct Custom;
 }
 
+/// Names in a trait that every type has: by value, they would come before methods that borrow.
+mod blanket {
+    #[allow(dead_code, reason = "an expansion must not call them")]
+    #[allow(
+        clippy::wrong_self_convention,
+        clippy::should_implement_trait,
+        reason = "only the name matters"
+    )]
+    pub(crate) trait Hostile: ::core::marker::Sized {
+        fn lift(self, _: f64) -> Self {
+            self
+        }
+        fn clone(self) -> Self {
+            self
+        }
+        fn gt(self, _: &Self) -> bool {
+            false
+        }
+        fn ge(self, _: &Self) -> bool {
+            false
+        }
+        fn lt(self, _: &Self) -> bool {
+            false
+        }
+        fn le(self, _: &Self) -> bool {
+            false
+        }
+        fn eq(self, _: &Self) -> bool {
+            false
+        }
+        fn ne(self, _: &Self) -> bool {
+            false
+        }
+        fn exp(self) -> Self {
+            self
+        }
+        fn mul_add(self, _: Self, _: Self) -> Self {
+            self
+        }
+        fn select(_: bool, if_true: Self, _: Self) -> Self {
+            if_true
+        }
+    }
+
+    impl<T> Hostile for T {}
+
+    #[::renamed::dynamic_activation(
+        k = 1, share = "spatial", crate = ::renamed,
+        piece = |x, a| {
+            let t = exp(x) + a * x;
+            let u = if t > 2.0 && x >= 0.0 || t < -2.0 { t } else { a - t };
+            if u <= -3.0 || u == x || !(u != a) { a * 2.0 } else { u * u }
+        },
+        init(a = 1.0)
+    )]
+    pub(crate) struct Blanket;
+}
+
 /// Structs whose names are those of type parameters and traits.
 mod names {
     use ::renamed::dynamic_activation;
@@ -75,6 +133,19 @@ pub(crate) struct Names;
 #[derive(Debug)]
 pub(crate) struct Fields {
     pub(crate) field: u8,
+}
+
+/// Arguments that are expressions, and so arrive in invisible delimiters.
+macro_rules! declare_from_expressions {
+    ($name:ident, $function:expr, $init:expr, $number:expr, $lambda:expr) => {
+        #[::renamed::dynamic_activation(
+                            k = 2, share = "spatial", crate = $crate::renamed,
+                            piece = |x, a, b| a * $function(x) + b,
+                            init(a = $init, b = [$number, $number]),
+                            lambda(a = $lambda)
+                        )]
+        struct $name;
+    };
 }
 
 macro_rules! declare {
@@ -130,4 +201,38 @@ fn constants_arrive() {
         [shadowed::Custom::HOMOGENEOUS, shadowed::Affine::HOMOGENEOUS],
         [false, true]
     );
+}
+
+/// The traits in scope do not change the arithmetic.
+#[test]
+fn methods_of_other_traits_are_not_called() {
+    use ::renamed::Piece;
+    use ::std::{assert_eq, f64};
+    let check = |x: f64, a: f64, value: f64, dx: f64, da: f64| {
+        assert_eq!(<blanket::Blanket as Piece<1>>::value(x, [a]), value);
+        let grad = <blanket::Blanket as Piece<1>>::grad(x, [a]);
+        assert_eq!([grad.x, grad.coefficients[0]], [dx, da]);
+    };
+    // t = 1, u = a − t = 2: (a − eˣ − a x)² with derivatives −2 u (eˣ + a) and 2 u (1 − x).
+    check(0.0, 3.0, 4.0, -16.0, 4.0);
+    // t = 1, u = −4: 2 a.
+    check(0.0, -3.0, -6.0, 0.0, 2.0);
+    // t = e + 3, u = t: t² with derivatives 2 t (eˣ + a) and 2 t x.
+    let t = 1_f64.exp() + 3.0;
+    check(1.0, 3.0, t * t, 2.0 * t * t, 2.0 * t);
+    // u = x.
+    check(0.0, 1.0, 2.0, 0.0, 2.0);
+}
+
+#[test]
+fn expressions_of_a_macro_by_example_are_arguments() {
+    use ::renamed::{DynamicActivation, PerPiece};
+    use ::std::{assert, matches};
+    declare_from_expressions!(Expressions, tanh, [1.0, -1.0], -0.5, 2.0);
+    let [a, b] = Expressions::COEFFICIENTS else {
+        ::std::panic!("two coefficients")
+    };
+    assert!(matches!(a.init, PerPiece::Each([1.0, -1.0])));
+    assert!(matches!(b.init, PerPiece::Same(-0.5)));
+    assert!(matches!(a.lambda, PerPiece::Same(2.0)));
 }

@@ -196,15 +196,20 @@ impl Args {
 
     /// Reports an argument that does not begin with a name. What stands in quotes does not count as missing.
     fn reject_nameless(&mut self, first: &TokenTree, diagnostics: &Diagnostics) {
-        let example = EXAMPLES[0].1;
-        let Some(Lit::Str(quoted)) = literal_of(slice::from_ref(first)) else {
-            diagnostics.error_at(first, format!("expected an argument such as `{example}`"));
-            return;
+        let text = match literal_of(slice::from_ref(first)) {
+            Some(Lit::Str(literal)) => literal.value(),
+            _ => String::new(),
         };
-        let message = format!("arguments are not put in quotes; write them as in `{example}`");
+        let words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
+        let quoted: Vec<&str> = words.filter(|word| text_for(&EXAMPLES, word).is_some()).collect();
+        let example = EXAMPLES[0].1;
+        let message = if quoted.is_empty() {
+            format!("expected an argument such as `{example}`")
+        } else {
+            format!("arguments are not put in quotes; write them as in `{example}`")
+        };
         diagnostics.error_at(first, message);
-        let text = quoted.value();
-        for word in text.split(|c: char| !c.is_alphanumeric() && c != '_') {
+        for word in quoted {
             self.excuse(word);
         }
     }
