@@ -137,13 +137,8 @@ pub(crate) struct Fields {
 
 /// Arguments that are expressions, and so arrive in invisible delimiters.
 macro_rules! declare_from_expressions {
-    ($name:ident, $function:expr, $init:expr, $number:expr, $lambda:expr) => {
-        #[::renamed::dynamic_activation(
-                            k = 2, share = "spatial", crate = $crate::renamed,
-                            piece = |x, a, b| a * $function(x) + b,
-                            init(a = $init, b = [$number, $number]),
-                            lambda(a = $lambda)
-                        )]
+    ($name:ident, $f:expr, $init:expr, $number:expr, $lambda:expr) => {
+        #[::renamed::dynamic_activation(k = 2, share = "spatial", piece = |x, a, b| a * $f(x) + b, init(a = $init, b = [$number, $number]), lambda(a = $lambda), crate = $crate::renamed)]
         struct $name;
     };
 }
