@@ -1,7 +1,8 @@
 //! Naive twins of the [`kernels`](crate::kernels): the same functions as plain loops over `f64`.
 //!
 //! They are what the kernels mean and the oracle of their tests: slow and obviously right. Each takes the
-//! arrays that its twin reads and returns those that its twin writes.
+//! arrays that its twin reads and returns those that its twin writes. Where a size of zero leaves nothing to loop
+//! over they may panic.
 
 /// Twin of [`kernels::pool`](crate::kernels::pool).
 pub mod pool {
