@@ -309,11 +309,11 @@ fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     };
     let name = target.file_name().unwrap_or_default().to_string_lossy();
     let temporary = target.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
-    let written = fs::File::create_new(&temporary).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&temporary, &target)
-    });
+    let mut file = fs::File::create_new(&temporary)?;
+    let written = file
+        .write_all(bytes)
+        .and_then(|()| file.sync_all())
+        .and_then(|()| fs::rename(&temporary, &target));
     if written.is_err() {
         // The first error is the one to report.
         let _ = fs::remove_file(&temporary);
