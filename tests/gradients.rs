@@ -107,6 +107,8 @@ macro_rules! piece {
     }};
 }
 
+// The paper's piece, with its defaults. It is homogeneous in its coefficients, the others are not: mode C differs.
+piece!(affine: );
 piece!(swish: init(a = 1.0, b = 1.0, c = 0.0), piece = |x, a, b, c| a * x * sigmoid(b * x) + c);
 piece!(branch: init(a = 1.0, b = 0.5, t = 0.1), lambda(t = 0.3), piece = |x, a, b, t| {
     let u = x - t;
