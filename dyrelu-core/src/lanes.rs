@@ -343,7 +343,7 @@ mod tests {
             best.as_sse2().map(Level::Sse2),
             best.as_sse4_2().map(Level::Sse4_2),
             best.as_avx2().map(Level::Avx2),
-            Some(best),
+            best.as_avx512().map(Level::Avx512),
         ];
         #[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
         let all = [Some(best)];

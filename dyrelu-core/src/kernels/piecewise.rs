@@ -229,13 +229,18 @@ fn splat<S: Simd, T: Scalar, const K: usize, const P: usize>(simd: S, row: &[T])
     sets
 }
 
-/// The coefficients times π.
+/// The coefficients that a piece sees: times π where that does not multiply the output instead.
 #[inline(always)]
-fn scale<S: Simd, T: Scalar, const P: usize>(mut set: [Lanes<S, T>; P], pi: Lanes<S, T>) -> [Lanes<S, T>; P] {
-    let mut p = 0;
-    while p < P {
-        set[p] = set[p] * pi;
-        p += 1;
+fn effective<S: Simd, A: DynamicActivation, T: Scalar, const P: usize>(
+    mut set: [Lanes<S, T>; P],
+    pi: Lanes<S, T>,
+) -> [Lanes<S, T>; P] {
+    if const { scales_coefficients::<A>() } {
+        let mut p = 0;
+        while p < P {
+            set[p] = set[p] * pi;
+            p += 1;
+        }
     }
     set
 }
@@ -356,10 +361,10 @@ fn value<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: usize, co
     sets: &Sets<S, T, K, P>,
     pi: Lanes<S, T>,
 ) -> Lanes<S, T> {
-    let mut y = piece::<S, A, T, P>(x, sets[0], pi);
+    let mut y = A::value(x, effective::<S, A, T, P>(sets[0], pi));
     let mut k = 1;
     while k < K {
-        let candidate = piece::<S, A, T, P>(x, sets[k], pi);
+        let candidate = A::value(x, effective::<S, A, T, P>(sets[k], pi));
         y = if const { combines::<A>(Combine::Max) } {
             y.max(candidate)
         } else if const { combines::<A>(Combine::Min) } {
@@ -370,22 +375,6 @@ fn value<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: usize, co
         k += 1;
     }
     if const { scales_output::<A>() } { y * pi } else { y }
-}
-
-#[inline(always)]
-fn piece<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const P: usize>(
-    x: Lanes<S, T>,
-    set: [Lanes<S, T>; P],
-    pi: Lanes<S, T>,
-) -> Lanes<S, T> {
-    A::value(
-        x,
-        if const { scales_coefficients::<A>() } {
-            scale(set, pi)
-        } else {
-            set
-        },
-    )
 }
 
 #[inline(always)]
@@ -528,11 +517,7 @@ fn gradients<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: usize
     };
     let mut k = 0;
     while k < K {
-        let set = if const { scales_coefficients::<A>() } {
-            scale(sets[k], pi)
-        } else {
-            sets[k]
-        };
+        let set = effective::<S, A, T, P>(sets[k], pi);
         let PieceGrad {
             coefficients: by_coefficient,
             ..
@@ -615,10 +600,6 @@ fn piece_and_slope<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const P:
     set: [Lanes<S, T>; P],
     pi: Lanes<S, T>,
 ) -> (Lanes<S, T>, Lanes<S, T>) {
-    let set = if const { scales_coefficients::<A>() } {
-        scale(set, pi)
-    } else {
-        set
-    };
+    let set = effective::<S, A, T, P>(set, pi);
     (A::value(x, set), A::grad(x, set).x)
 }

@@ -32,9 +32,7 @@ impl<T: Scalar, D: Dimension> Gradients<T, D> {
     /// The gradient of the parameter of this name.
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<ArrayViewD<'_, T>> {
-        self.parameters()
-            .find(|(found, _)| *found == name)
-            .map(|(_, value)| value)
+        self.parameters.get(name)
     }
 }
 

@@ -47,7 +47,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         Ok(())
     }
 
-    /// [`forward`](Self::forward), with the output in the place of the input: half the memory traffic.
+    /// [`forward`](Self::forward), with the output in the place of the input, and no second array.
     ///
     /// # Errors
     ///

@@ -138,17 +138,13 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     /// The parameter of this name.
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<ArrayViewD<'_, T>> {
-        self.parameters()
-            .find(|(found, _)| *found == name)
-            .map(|(_, value)| value)
+        self.parameters.get(name)
     }
 
     /// The parameter of this name, to be changed.
     #[must_use]
     pub fn parameter_mut(&mut self, name: &str) -> Option<ArrayViewMutD<'_, T>> {
-        self.parameters_mut()
-            .find(|(found, _)| *found == name)
-            .map(|(_, value)| value)
+        self.parameters.get_mut(name)
     }
 
     /// The number of trainable numbers.

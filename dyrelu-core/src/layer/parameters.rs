@@ -130,6 +130,20 @@ impl<T: Scalar> Parameters<T> {
         self.0.iter_mut().map(|(name, array)| (*name, array.view_mut()))
     }
 
+    /// The array of this name.
+    pub(super) fn get(&self, name: &str) -> Option<ArrayViewD<'_, T>> {
+        self.iter()
+            .find(|(found, _)| *found == name)
+            .map(|(_, value)| value)
+    }
+
+    /// The array of this name, to be changed.
+    pub(super) fn get_mut(&mut self, name: &str) -> Option<ArrayViewMutD<'_, T>> {
+        self.iter_mut()
+            .find(|(found, _)| *found == name)
+            .map(|(_, value)| value)
+    }
+
     /// The values of a parameter that the layer has.
     pub(super) fn slice(&self, name: &str) -> &[T] {
         let array = self
