@@ -57,6 +57,32 @@ impl<S: Simd, T: Scalar> Lanes<S, T> {
         Self::load(simd, &buffer)
     }
 
+    /// The first `count` elements of `slice`, at most `LEN`; zero in the other lanes.
+    #[inline(always)]
+    pub(crate) fn load_first(simd: S, slice: &[T], count: usize) -> Self {
+        if count == Self::LEN {
+            return Self::load(simd, slice);
+        }
+        if slice.len() >= Self::LEN {
+            let bits = u64::MAX >> (64 - count);
+            return Self::load(simd, slice).keep(NativeMask::<S, T>::from_bitmask(simd, bits));
+        }
+        let mut buffer = [T::default(); MAX_LANES];
+        buffer[..count].copy_from_slice(&slice[..count]);
+        Self::load(simd, &buffer)
+    }
+
+    /// Writes the first lanes to all of `slice`, at most `LEN` elements.
+    #[inline(always)]
+    pub(crate) fn store_first(self, slice: &mut [T]) {
+        if slice.len() == Self::LEN {
+            return self.store(slice);
+        }
+        let mut buffer = [T::default(); MAX_LANES];
+        self.store(&mut buffer);
+        slice.copy_from_slice(&buffer[..slice.len()]);
+    }
+
     /// Writes to the first `LEN` elements of `slice`.
     #[inline(always)]
     pub(crate) fn store(self, slice: &mut [T]) {
@@ -81,6 +107,49 @@ impl<S: Simd, T: Scalar> Lanes<S, T> {
         self.0.reduce_sum()
     }
 
+    /// The sums of the lanes of each vector, for up to eight vectors at once.
+    ///
+    /// Neighbouring lanes are added, then neighbouring sums, and so on: in the same order for every vector,
+    /// whatever stands beside it.
+    #[inline(always)]
+    pub(crate) fn sums<const M: usize>(mut vectors: [Self; M]) -> [T; M] {
+        const { assert!(M <= 8) };
+        let mut count = M;
+        let mut width = Self::LEN;
+        while width > 1 {
+            let mut i = 0;
+            while 2 * i < count {
+                let second = vectors[if 2 * i + 1 < count { 2 * i + 1 } else { 2 * i }];
+                let (even, odd) = vectors[2 * i].0.deinterleave(second.0);
+                vectors[i] = Self(even + odd);
+                i += 1;
+            }
+            count = count.div_ceil(2);
+            width /= 2;
+        }
+        let mut buffer = [T::default(); 8 + MAX_LANES];
+        let mut i = 0;
+        while i < count {
+            vectors[i].store(&mut buffer[i * Self::LEN..]);
+            i += 1;
+        }
+        let mut sums = [T::default(); M];
+        sums.copy_from_slice(&buffer[..M]);
+        sums
+    }
+
+    /// The largest of all lanes; NaN when any is NaN.
+    #[inline(always)]
+    pub(crate) fn largest(self) -> T {
+        let mut lanes = [T::default(); MAX_LANES];
+        self.store(&mut lanes);
+        let mut largest = lanes[0];
+        for &lane in &lanes[1..Self::LEN] {
+            largest = Elementwise::max(largest, lane);
+        }
+        largest
+    }
+
     /// `self` with zeros in all lanes but the last `count`.
     #[inline(always)]
     pub(crate) fn keep_last(self, count: usize) -> Self {
@@ -95,6 +164,14 @@ impl<S: Simd, T: Scalar> Lanes<S, T> {
     #[inline(always)]
     pub(crate) fn keep(self, mask: NativeMask<S, T>) -> Self {
         Self(T::keep(mask, self.0))
+    }
+
+    /// The bits of both.
+    #[inline(always)]
+    fn or(self, other: Self) -> Self {
+        Self(<T::Native<S> as SimdFloat<S>>::from_bits(
+            self.0.to_bits() | other.0.to_bits(),
+        ))
     }
 
     /// The exponent and the remainder of [`ExpConstants`](crate::scalar::ExpConstants): x = n · ln 2 + r.
@@ -191,6 +268,20 @@ impl<S: Simd, T: Scalar> Elementwise for Lanes<S, T> {
     #[inline(always)]
     fn mul_add(self, factor: Self, summand: Self) -> Self {
         Self(self.0.mul_add(factor.0, summand.0))
+    }
+
+    // Of two operands, x86 returns the second if one is NaN: in one of the two orders that is the NaN, and the
+    // bits of both make a NaN again. The other architectures compare, as the trait does.
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        Self(self.0.max(other.0)).or(Self(other.0.max(self.0)))
+    }
+
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        Self(self.0.min(other.0)).or(Self(other.0.min(self.0)))
     }
 
     #[inline(always)]
