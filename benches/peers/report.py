@@ -1,0 +1,98 @@
+"""The records as tables."""
+
+from itertools import groupby
+
+TITLES = {
+    "compiled": "torch.compile",
+    "onnxruntime": "ONNX Runtime",
+    "careful": "PyTorch, careful",
+    "public": "PyTorch, public",
+}
+
+PASSES = {"forward": "Forward", "forward_backward": "Forward and backward"}
+
+
+def markdown(machine: dict[str, str], records: list[dict]) -> str:
+    """All tables; README.md says how to read them."""
+    tables = {"peers": peers_table, "cold": cold_table, "threads": threads_table}
+    parts = ["# dyrelu beside its peers", table(["", ""], [[name, value] for name, value in machine.items()])]
+    for (section, work, activation, threads), group in groupby(records, key=heading_of):
+        parts.append(heading(section, work, activation, threads))
+        parts.append(tables[section](list(group)))
+    return "\n\n".join(parts) + "\n"
+
+
+def heading_of(record: dict) -> tuple[str, str, str, tuple[int, ...]]:
+    return record["section"], record["work"], record["activation"], tuple(record["threads"])
+
+
+def heading(section: str, work: str, activation: str, threads: tuple[int, ...]) -> str:
+    arrays = ", arrays in no cache" if section == "cold" else ""
+    count = " and ".join(map(str, threads)) + (" thread" if threads == (1,) else " threads")
+    return f"## {PASSES[work]}, {activation}{arrays}, {count}"
+
+
+def peers_table(records: list[dict]) -> str:
+    first = minima(records[0])
+    peers = [name for name in TITLES if name in first]
+    has_floor = "copy" in first
+    header = ["input", "dyrelu, µs", *(f"{TITLES[name]}, µs" for name in peers)]
+    header += [f"{TITLES[name]} / dyrelu" for name in peers]
+    header += ["floor, µs", "dyrelu / floor"] if has_floor else []
+    rows = []
+    for record in records:
+        times = minima(record)
+        own = times["dyrelu"]
+        row = [shape(record), micros(own), *(micros(times[name]) for name in peers)]
+        row += [ratio(times[name], own) for name in peers]
+        if has_floor:
+            floor = times["copy"] + times["reread"]
+            row += [micros(floor), ratio(own, floor)]
+        rows.append(row)
+    return table(header, rows)
+
+
+def cold_table(records: list[dict]) -> str:
+    rows = []
+    for record in records:
+        times = minima(record)
+        row = [shape(record), micros(times["dyrelu"]), micros(times["copy"]), ratio(times["dyrelu"], times["copy"])]
+        rows.append(row)
+    return table(["input", "dyrelu, µs", "copy, µs", "dyrelu / copy"], rows)
+
+
+def threads_table(records: list[dict]) -> str:
+    fewest, *others = minima(records[0])
+    header = ["input", f"{fewest}, µs"]
+    header += [column for threads in others for column in (f"{threads}, µs", f"{fewest} / {threads}")]
+    rows = []
+    for record in records:
+        times = minima(record)
+        row = [shape(record), micros(times[fewest])]
+        for threads in others:
+            row += [micros(times[threads]), ratio(times[fewest], times[threads])]
+        rows.append(row)
+    return table(header, rows)
+
+
+def minima(record: dict) -> dict[str, float]:
+    return {name: timing["minimum"] for name, timing in record["timings"].items()}
+
+
+def shape(record: dict) -> str:
+    return "×".join(map(str, record["shape"]))
+
+
+def micros(seconds: float) -> str:
+    value = seconds * 1e6
+    return f"{value:.1f}" if value < 100 else f"{value:.0f}"
+
+
+def ratio(numerator: float, denominator: float) -> str:
+    value = numerator / denominator
+    return f"{value:.2f}" if value < 10 else f"{value:.0f}"
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    lines = [header, ["---", *("---:" for _ in header[1:])], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
