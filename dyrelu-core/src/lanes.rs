@@ -138,6 +138,26 @@ impl<S: Simd, T: Scalar> Lanes<S, T> {
         sums
     }
 
+    /// Lane i of vector j to lane j of vector i, for as many vectors as there are lanes.
+    #[inline(always)]
+    pub(crate) fn transpose(mut square: [Self; MAX_LANES]) -> [Self; MAX_LANES] {
+        // Each step brings the two halves of the vectors together, as in a perfect shuffle of cards.
+        let half = Self::LEN / 2;
+        let mut width = 1;
+        while width < Self::LEN {
+            let cards = square;
+            let mut i = 0;
+            while i < half {
+                let (low, high) = cards[i].0.interleave(cards[half + i].0);
+                square[2 * i] = Self(low);
+                square[2 * i + 1] = Self(high);
+                i += 1;
+            }
+            width *= 2;
+        }
+        square
+    }
+
     /// The largest of all lanes; NaN when any is NaN.
     #[inline(always)]
     pub(crate) fn largest(self) -> T {

@@ -26,6 +26,7 @@ mod error;
 pub mod kernels;
 mod lanes;
 mod layer;
+mod parallel;
 mod piece;
 pub mod reference;
 mod scalar;

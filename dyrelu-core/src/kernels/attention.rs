@@ -42,22 +42,19 @@ pub fn forward<T: Scalar>(
     self::softmax(level, operands, softmax, attention);
 }
 
-/// The means of x, `[N, C]`, and the scores z, `[N, S]`, on one way through x.
+/// The means of x, `[N, C]`, and on the same way through x `Σ_c weight[c] · x[n, c, s]`, which is added to the
+/// scores, `[N, S]`. They should begin with the bias; C may be some of all channels.
 ///
 /// # Panics
 ///
 /// When x is not `[N, C, S]`, or there are no positions.
-pub fn pool<T: Scalar>(
-    level: Level,
-    operands: Operands<'_, T>,
-    bias: T,
-    x: &[T],
-    pooled: &mut [T],
-    scores: &mut [T],
-) {
+pub fn pool<T: Scalar>(level: Level, operands: Operands<'_, T>, x: &[T], pooled: &mut [T], scores: &mut [T]) {
     operands.check(x, scores);
-    assert_eq!(pooled.len() * operands.positions, x.len(), "attention: x and its means");
-    scores.fill(bias);
+    assert_eq!(
+        pooled.len() * operands.positions,
+        x.len(),
+        "attention: x and its means"
+    );
     dispatch!(level, simd => score_samples(simd, operands, x, pooled, scores));
 }
 
@@ -290,12 +287,16 @@ fn softmax_backward_rows<S: Simd, T: Scalar>(
     let rest = len % lanes;
     let inverse_temperature = Lanes::splat(simd, T::from_f64(1.0 / operands.temperature));
     for (softmax, grads) in softmax.chunks_exact(len).zip(grads.chunks_exact_mut(len)) {
-        let last = uncut(len, Lanes::load_last(simd, softmax), Lanes::load_last(simd, grads));
-        let mut dot = (Lanes::load_last(simd, softmax) * last).keep_last(rest).sum().to_f64();
-        for (softmax, grads) in softmax
-            .chunks(BLOCK * lanes)
-            .zip(grads.chunks_mut(BLOCK * lanes))
-        {
+        let last = uncut(
+            len,
+            Lanes::load_last(simd, softmax),
+            Lanes::load_last(simd, grads),
+        );
+        let mut dot = (Lanes::load_last(simd, softmax) * last)
+            .keep_last(rest)
+            .sum()
+            .to_f64();
+        for (softmax, grads) in softmax.chunks(BLOCK * lanes).zip(grads.chunks_mut(BLOCK * lanes)) {
             let mut sum = Lanes::zero(simd);
             for (softmax, grads) in softmax.chunks_exact(lanes).zip(grads.chunks_exact_mut(lanes)) {
                 let softmax = Lanes::load(simd, softmax);
@@ -310,7 +311,8 @@ fn softmax_backward_rows<S: Simd, T: Scalar>(
         let dot = Lanes::splat(simd, T::from_f64(dot));
         let last = Lanes::load_last(simd, softmax) * (last - dot) * inverse_temperature;
         for (softmax, grads) in softmax.chunks_exact(lanes).zip(grads.chunks_exact_mut(lanes)) {
-            (Lanes::load(simd, softmax) * (Lanes::load(simd, grads) - dot) * inverse_temperature).store(grads);
+            (Lanes::load(simd, softmax) * (Lanes::load(simd, grads) - dot) * inverse_temperature)
+                .store(grads);
         }
         last.store_last(grads);
     }
@@ -343,7 +345,9 @@ fn pool_backward_samples<S: Simd, T: Scalar>(
     let rows = x.chunks_exact(len).zip(grad_x.chunks_exact_mut(len));
     for (row, (x, grad_x)) in rows.enumerate() {
         let (n, c) = (row / channels, row % channels);
-        let by_mean = grad_pooled.get(row).map_or(T::default(), |&grad| grad * inverse_len);
+        let by_mean = grad_pooled
+            .get(row)
+            .map_or(T::default(), |&grad| grad * inverse_len);
         let [weight, by_mean] = splat(simd, &[operands.weight[c], by_mean]);
         let grad_scores = &grad_scores[n * len..][..len];
         grad_weight[c] += T::from_f64(pool_backward_row(simd, weight, by_mean, x, grad_scores, grad_x));

@@ -80,7 +80,8 @@ pub fn forward<T: Scalar>(
     squash::forward(level, residuals);
 }
 
-/// The gradients of [`forward`] for those of the residuals, which become those of the raw values in place.
+/// The gradients of [`forward`] for those of the residuals, which become those of the raw values in place:
+/// [`backward_pooled`], and those of the weights from the fully connected layers.
 ///
 /// A hidden unit at exactly zero passes no gradient on.
 ///
@@ -94,48 +95,53 @@ pub fn backward<T: Scalar>(
     grad_residuals: &mut [T],
     grads: Gradients<'_, T>,
 ) {
-    let Gradients {
+    let Activations {
         pooled,
         hidden,
-        fc1_weight,
-        fc1_bias,
-        fc2_weight,
-        fc2_bias,
-    } = grads;
-    squash::backward(activations.residuals, grad_residuals);
-    linear::backward(
+        residuals,
+    } = activations;
+    let shape = [weights.inputs(), weights.fc1_bias.len()];
+    let fc2_shape = [weights.fc1_bias.len(), weights.fc2_bias.len()];
+    backward_pooled(
         level,
-        linear::Operands {
-            inputs: fc1_bias.len(),
-            x: activations.hidden,
-            weight: weights.fc2_weight,
-        },
+        weights,
+        [hidden, residuals],
         grad_residuals,
-        linear::Gradients {
-            x: hidden,
-            weight: fc2_weight,
-            bias: fc2_bias,
-        },
+        grads.hidden,
+        grads.pooled,
     );
-    for (grad, &hidden) in hidden.iter_mut().zip(activations.hidden) {
+    let fc2 = [grads.fc2_weight, grads.fc2_bias];
+    linear::backward_weight(level, fc2_shape, 0, hidden, grad_residuals, fc2);
+    let fc1 = [grads.fc1_weight, grads.fc1_bias];
+    linear::backward_weight(level, shape, 0, pooled, grads.hidden, fc1);
+}
+
+/// The gradients of the pooled inputs and the hidden units, which are overwritten, for those of the residuals,
+/// which become those of the raw values in place. `activations` are the hidden units and the residuals.
+///
+/// # Panics
+///
+/// As [`backward`].
+pub fn backward_pooled<T: Scalar>(
+    level: Level,
+    weights: Weights<'_, T>,
+    activations: [&[T]; 2],
+    grad_residuals: &mut [T],
+    grad_hidden: &mut [T],
+    grad_pooled: &mut [T],
+) {
+    let [hidden, residuals] = activations;
+    let units = weights.fc1_bias.len();
+    squash::backward(residuals, grad_residuals);
+    let shape = [units, weights.fc2_bias.len()];
+    linear::backward_x(level, shape, weights.fc2_weight, grad_residuals, grad_hidden);
+    for (grad, &hidden) in grad_hidden.iter_mut().zip(hidden) {
         if hidden <= T::default() {
             *grad = T::default();
         }
     }
-    linear::backward(
-        level,
-        linear::Operands {
-            inputs: weights.inputs(),
-            x: activations.pooled,
-            weight: weights.fc1_weight,
-        },
-        hidden,
-        linear::Gradients {
-            x: pooled,
-            weight: fc1_weight,
-            bias: fc1_bias,
-        },
-    );
+    let shape = [weights.inputs(), units];
+    linear::backward_x(level, shape, weights.fc1_weight, grad_hidden, grad_pooled);
 }
 
 impl<T> Weights<'_, T> {

@@ -1,11 +1,11 @@
 //! Fully connected layer: y = x · Wᵀ + b for a batch of rows.
 //!
-//! Both directions work on tiles that stay in registers: [`forward`] on dot products of two rows of x with four
-//! of W, [`backward`] on four rows of a gradient, two vectors wide. Every number is summed in the same order,
-//! wherever it stands in a tile and whatever the batch.
+//! All products work on tiles that stay in registers, four rows high and two vectors wide. Every number is summed
+//! in the same order, wherever it stands in a tile and whatever the batch.
 
-use crate::lanes::Lanes;
+use crate::lanes::{Lanes, MAX_LANES};
 use crate::{Elementwise, Scalar};
+use core::ops::Range;
 use fearless_simd::{Level, Simd, dispatch};
 
 /// `y[n, o] = bias[o] + Σ_i weight[o, i] · x[n, i]`.
@@ -16,8 +16,15 @@ use fearless_simd::{Level, Simd, dispatch};
 pub fn forward<T: Scalar>(level: Level, inputs: usize, x: &[T], weight: &[T], bias: &[T], y: &mut [T]) {
     check(inputs, bias.len(), x, weight, y);
     if !y.is_empty() {
-        let operands = Operands { inputs, x, weight };
-        dispatch!(level, simd => forward_rows(simd, operands, bias, y));
+        let product = Product {
+            factors: x,
+            row_stride: inputs,
+            step: 1,
+            rows: weight,
+            depth: inputs,
+            summands: bias,
+        };
+        dispatch!(level, simd => product_rows::<_, _, true>(simd, product, bias.len(), y));
     }
 }
 
@@ -74,8 +81,9 @@ pub fn backward_x<T: Scalar>(
         step: 1,
         rows: weight,
         depth: outputs,
+        summands: &[],
     };
-    dispatch!(level, simd => product_rows(simd, product, inputs, grad_x));
+    dispatch!(level, simd => product_rows::<_, _, false>(simd, product, inputs, grad_x));
 }
 
 /// The gradients of the weight, `Σ_n grad_y[n, o] · x[n, ..]`, and of the bias, `Σ_n grad_y[n, o]`, for some of the
@@ -103,9 +111,10 @@ pub fn backward_weight<T: Scalar>(
         step: outputs,
         rows: x,
         depth: samples,
+        summands: &[],
     };
     dispatch!(level, simd => {
-        product_rows(simd, product, inputs, grad_weight);
+        product_rows::<_, _, false>(simd, product, inputs, grad_weight);
         sum_rows(simd, grad_y, outputs, grad_bias);
     });
 }
@@ -117,170 +126,146 @@ fn check<T>(inputs: usize, outputs: usize, x: &[T], weight: &[T], y: &[T]) {
     assert!(outputs == 0 || x.len() == rows * inputs, "linear: rows of x");
 }
 
-/// Bytes of W that stay in the first-level cache while all rows of x pass by.
-const WEIGHT_BLOCK: usize = 16 << 10;
-
-#[inline(always)]
-fn forward_rows<S: Simd, T: Scalar>(simd: S, operands: Operands<'_, T>, bias: &[T], y: &mut [T]) {
-    let outputs = bias.len();
-    let samples = y.len() / outputs;
-    let block = (WEIGHT_BLOCK / size_of::<T>() / operands.inputs.max(1)).next_multiple_of(8);
-    let mut start = 0;
-    while start < outputs {
-        let end = outputs.min(start + block);
-        let mut n = 0;
-        while n + 2 <= samples {
-            forward_tiles::<S, T, 2, 4>(simd, operands, bias, y, n, start..end);
-            n += 2;
-        }
-        if n < samples {
-            forward_tiles::<S, T, 1, 8>(simd, operands, bias, y, n, start..end);
-        }
-        start = end;
-    }
-}
-
-/// M rows of y from row n on, R outputs at once.
-#[inline(always)]
-fn forward_tiles<S: Simd, T: Scalar, const M: usize, const R: usize>(
-    simd: S,
-    operands: Operands<'_, T>,
-    bias: &[T],
-    y: &mut [T],
-    n: usize,
-    outputs: core::ops::Range<usize>,
-) {
-    let mut o = outputs.start;
-    while o + R <= outputs.end {
-        forward_tile::<S, T, M, R>(simd, operands, bias, y, [n, o]);
-        o += R;
-    }
-    while o < outputs.end {
-        forward_tile::<S, T, M, 1>(simd, operands, bias, y, [n, o]);
-        o += 1;
-    }
-}
-
-/// The elements `[n .. n + M, o .. o + R]` of y; M · R is at most 8.
-#[inline(always)]
-fn forward_tile<S: Simd, T: Scalar, const M: usize, const R: usize>(
-    simd: S,
-    operands: Operands<'_, T>,
-    bias: &[T],
-    y: &mut [T],
-    [n, o]: [usize; 2],
-) {
-    let Operands { inputs, x, weight } = operands;
-    let (x, weight) = (&x[n * inputs..], &weight[o * inputs..]);
-    let lanes = Lanes::<S, T>::LEN;
-    let mut sums = [[Lanes::zero(simd); R]; M];
-    let mut i = 0;
-    while i < inputs {
-        let count = if i + lanes <= inputs { lanes } else { inputs - i };
-        let mut rows = [Lanes::zero(simd); R];
-        let mut r = 0;
-        while r < R {
-            rows[r] = Lanes::load_first(simd, &weight[r * inputs + i..], count);
-            r += 1;
-        }
-        let mut m = 0;
-        while m < M {
-            let x = Lanes::load_first(simd, &x[m * inputs + i..], count);
-            let mut r = 0;
-            while r < R {
-                sums[m][r] = rows[r].mul_add(x, sums[m][r]);
-                r += 1;
-            }
-            m += 1;
-        }
-        i += lanes;
-    }
-    let mut m = 0;
-    while m < M {
-        let dots = Lanes::sums(sums[m]);
-        let y = &mut y[(n + m) * bias.len() + o..][..R];
-        let mut r = 0;
-        while r < R {
-            y[r] = bias[o + r] + dots[r];
-            r += 1;
-        }
-        m += 1;
-    }
-}
-
-/// `c[i, ..] = Σ_l factors[i · row_stride + l · step] · rows[l, ..]`.
+/// `c[i, ..] = summands + Σ_l factors[i · row_stride + l · step] · rows[l, ..]`.
 #[derive(Clone, Copy)]
 struct Product<'a, T> {
     factors: &'a [T],
     row_stride: usize,
     step: usize,
+    /// `[depth, width of c]`, or that transposed.
     rows: &'a [T],
     depth: usize,
+    /// A row, or empty for zeros.
+    summands: &'a [T],
 }
 
-/// Rows of a panel: two vectors of each are copied to where they stand in line.
+/// Two vectors of up to so many rows are copied to where they stand in line: the panel that a tile multiplies with.
 const PANEL: usize = 64;
+
+type Panel<S, T> = [[Lanes<S, T>; 2]; PANEL];
+
+/// A tile's place in c: its first row and column, the width of c and of the tile.
+#[derive(Clone, Copy)]
+struct Tile {
+    row: usize,
+    column: usize,
+    width: usize,
+    count: usize,
+}
 
 /// Writes the product to c, whose rows have `width` elements.
 #[inline(always)]
-fn product_rows<S: Simd, T: Scalar>(simd: S, product: Product<'_, T>, width: usize, c: &mut [T]) {
+fn product_rows<S: Simd, T: Scalar, const TRANSPOSED: bool>(
+    simd: S,
+    product: Product<'_, T>,
+    width: usize,
+    c: &mut [T],
+) {
     let lanes = Lanes::<S, T>::LEN;
-    if product.depth == 0 {
-        c.fill(T::default());
-    }
     let mut panel = [[Lanes::zero(simd); 2]; PANEL];
-    let mut column = 0;
-    while column < width {
-        let count = (2 * lanes).min(width - column);
+    let mut tile = Tile {
+        row: 0,
+        column: 0,
+        width,
+        count: 0,
+    };
+    while tile.column < width {
+        tile.count = (2 * lanes).min(width - tile.column);
         let mut start = 0;
-        while start < product.depth {
+        loop {
             let depth = PANEL.min(product.depth - start);
-            let mut l = 0;
-            while l < depth {
-                panel[l] = load_pair(simd, &product.rows[(start + l) * width + column..], count);
-                l += 1;
+            if TRANSPOSED {
+                transpose_panel(simd, product, start..start + depth, tile, &mut panel);
+            } else {
+                copy_panel(simd, product, start..start + depth, tile, &mut panel);
             }
             let rows = c.len() / width;
-            let mut i = 0;
-            while i + 4 <= rows {
-                product_tile::<S, T, 4>(simd, product, &panel[..depth], start, [i, column, width, count], c);
-                i += 4;
+            tile.row = 0;
+            while tile.row + 4 <= rows {
+                add_tile::<S, T, 4>(simd, product, &panel[..depth], start, tile, c);
+                tile.row += 4;
             }
-            while i < rows {
-                product_tile::<S, T, 1>(simd, product, &panel[..depth], start, [i, column, width, count], c);
-                i += 1;
+            while tile.row < rows {
+                add_tile::<S, T, 1>(simd, product, &panel[..depth], start, tile, c);
+                tile.row += 1;
             }
             start += depth;
+            if start == product.depth {
+                break;
+            }
         }
-        column += count;
+        tile.column += tile.count;
     }
 }
 
-/// Adds a panel's part to M rows of c from row i on, or writes it if it is the first.
 #[inline(always)]
-fn product_tile<S: Simd, T: Scalar, const M: usize>(
+fn copy_panel<S: Simd, T: Scalar>(
+    simd: S,
+    product: Product<'_, T>,
+    rows: Range<usize>,
+    tile: Tile,
+    panel: &mut Panel<S, T>,
+) {
+    for (row, panel) in rows.zip(panel) {
+        *panel = load_pair(simd, &product.rows[row * tile.width + tile.column..], tile.count);
+    }
+}
+
+/// The panel from rows that stand in columns, a square of vectors at a time.
+#[inline(always)]
+fn transpose_panel<S: Simd, T: Scalar>(
+    simd: S,
+    product: Product<'_, T>,
+    rows: Range<usize>,
+    tile: Tile,
+    panel: &mut Panel<S, T>,
+) {
+    let lanes = Lanes::<S, T>::LEN;
+    let mut half = 0;
+    while half < 2 && half * lanes < tile.count {
+        let column = tile.column + half * lanes;
+        let mut row = rows.start;
+        while row < rows.end {
+            let count = lanes.min(rows.end - row);
+            let mut square = [Lanes::zero(simd); MAX_LANES];
+            let mut i = 0;
+            while i < lanes {
+                // What stands beyond the tile is computed too, and not stored.
+                let column = (column + i).min(tile.width - 1);
+                square[i] = Lanes::load_first(simd, &product.rows[column * product.depth + row..], count);
+                i += 1;
+            }
+            let square = Lanes::transpose(square);
+            let mut i = 0;
+            while i < count {
+                panel[row - rows.start + i][half] = square[i];
+                i += 1;
+            }
+            row += count;
+        }
+        half += 1;
+    }
+}
+
+/// Adds a panel's part to M rows of c; the first panel overwrites what is there.
+#[inline(always)]
+fn add_tile<S: Simd, T: Scalar, const M: usize>(
     simd: S,
     product: Product<'_, T>,
     panel: &[[Lanes<S, T>; 2]],
     start: usize,
-    [i, column, width, count]: [usize; 4],
+    tile: Tile,
     c: &mut [T],
 ) {
-    let mut sums = [[Lanes::zero(simd); 2]; M];
-    if start != 0 {
-        let mut m = 0;
-        while m < M {
-            sums[m] = load_pair(simd, &c[(i + m) * width + column..], count);
-            m += 1;
-        }
-    }
     let Product {
         factors,
         row_stride,
         step,
+        summands,
         ..
     } = product;
-    let mut offset = i * row_stride + start * step;
+    let mut sums = [[Lanes::zero(simd); 2]; M];
+    let mut offset = tile.row * row_stride + start * step;
     for row in panel {
         let mut m = 0;
         while m < M {
@@ -293,7 +278,16 @@ fn product_tile<S: Simd, T: Scalar, const M: usize>(
     }
     let mut m = 0;
     while m < M {
-        store_pair(sums[m], &mut c[(i + m) * width + column..][..count]);
+        let c = &mut c[(tile.row + m) * tile.width + tile.column..];
+        let before = if start != 0 {
+            load_pair(simd, c, tile.count)
+        } else if summands.is_empty() {
+            [Lanes::zero(simd); 2]
+        } else {
+            load_pair(simd, &summands[tile.column..], tile.count)
+        };
+        let after = [before[0] + sums[m][0], before[1] + sums[m][1]];
+        store_pair(after, &mut c[..tile.count]);
         m += 1;
     }
 }

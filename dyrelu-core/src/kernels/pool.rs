@@ -1,7 +1,7 @@
 //! Global average pooling: the mean of each row.
 
-use crate::{Elementwise, Scalar};
 use crate::lanes::Lanes;
+use crate::{Elementwise, Scalar};
 use fearless_simd::{Level, Simd, dispatch};
 
 /// Rows that are summed together, to hide the latency of an addition.

@@ -1,11 +1,14 @@
 //! The backward pass of a [`Layer`].
 
-use super::cache::{Origin, zeros};
+use super::cache::Origin;
+use super::grad_samples::GradSamples;
 use super::parameters::{self, Parameters};
+use super::plan::Plan;
+use super::workspace::Workspace;
 use super::{Cache, Extent, Layer, check_shape, slice, slice_mut};
-use crate::kernels::piecewise::PieceSet;
-use crate::kernels::{attention, coefficients, hyper, piecewise, pool};
-use crate::{DynamicActivation, Error, Scalar, Sharing};
+use crate::kernels::linear;
+use crate::parallel::{self, Part, Split};
+use crate::{DynamicActivation, Error, Scalar};
 use ndarray::{Array, ArrayRef, ArrayViewD, ArrayViewMutD, Dimension};
 
 /// The gradients of a loss with respect to a layer's input and parameters.
@@ -60,20 +63,38 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         check_shape("gradient of the output", x.shape(), grad_y.shape())?;
         self.check_cache(extent, cache)?;
 
-        let mut grad_x = Array::from_elem(x.raw_dim(), T::default());
-        let mut grad_parameters = self.parameters.zeros_like();
-        let (x, grad_y) = (x.as_standard_layout(), grad_y.as_standard_layout());
-        self.backward_slices(
-            slice(&x),
-            cache,
-            slice(&grad_y),
-            slice_mut(&mut grad_x),
-            &mut grad_parameters,
-        );
-        Ok(Gradients {
-            x: grad_x,
-            parameters: grad_parameters,
-        })
+        let mut grads = Gradients {
+            x: Array::from_elem(x.raw_dim(), T::default()),
+            parameters: self.parameters.zeros_like(),
+        };
+        self.backward_arrays(x, cache, grad_y, &mut grads);
+        Ok(grads)
+    }
+
+    /// [`backward`](Self::backward) into gradients that are there already, from an earlier pass. They are replaced
+    /// by new ones if their shapes differ.
+    ///
+    /// # Errors
+    ///
+    /// As [`backward`](Self::backward). `grads` are unchanged then.
+    pub fn backward_into<D: Dimension>(
+        &self,
+        x: &ArrayRef<T, D>,
+        cache: &Cache<T>,
+        grad_y: &ArrayRef<T, D>,
+        grads: &mut Gradients<T, D>,
+    ) -> Result<(), Error> {
+        let extent = self.extent(x.shape())?;
+        check_shape("gradient of the output", x.shape(), grad_y.shape())?;
+        self.check_cache(extent, cache)?;
+        if grads.x.raw_dim() != x.raw_dim() || !grads.x.is_standard_layout() {
+            grads.x = Array::from_elem(x.raw_dim(), T::default());
+        }
+        if !grads.parameters.has_shapes_of(&self.parameters) {
+            grads.parameters = self.parameters.zeros_like();
+        }
+        self.backward_arrays(x, cache, grad_y, grads);
+        Ok(())
     }
 
     fn check_cache(&self, extent: Extent, cache: &Cache<T>) -> Result<(), Error> {
@@ -87,70 +108,125 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         })
     }
 
-    /// The way back of [`compute_cache`](Self::compute_cache) and the activation.
-    fn backward_slices(
+    fn backward_arrays<D: Dimension>(
         &self,
-        x: &[T],
+        x: &ArrayRef<T, D>,
         cache: &Cache<T>,
-        grad_y: &[T],
-        grad_x: &mut [T],
-        grad_parameters: &mut Parameters<T>,
+        grad_y: &ArrayRef<T, D>,
+        grads: &mut Gradients<T, D>,
     ) {
-        let positions = cache.origin.extent.positions;
-        let mut grad_residuals = zeros(cache.coefficients.len());
-        let mut grad_attention = zeros(cache.attention.len());
-        A::Pieces::backward(
-            self.level,
-            cache.operands(),
-            x,
-            grad_y,
-            piecewise::Gradients {
-                x: grad_x,
-                coefficients: &mut grad_residuals,
-                attention: &mut grad_attention,
-            },
-        );
-        coefficients::backward(&self.lambda, &mut grad_residuals);
+        let (x, grad_y) = (x.as_standard_layout(), grad_y.as_standard_layout());
+        let (x, grad_y) = (slice(&x), slice(&grad_y));
+        let plan = Plan::new(cache.origin.extent);
+        self.workspaces.with(|workspace| {
+            workspace.resize(cache);
+            plan.run(|| {
+                let samples = GradSamples {
+                    count: cache.origin.extent.samples,
+                    x,
+                    hidden: &cache.hidden,
+                    residuals: &cache.residuals,
+                    coefficients: &cache.coefficients,
+                    softmax: &cache.softmax,
+                    attention: &cache.attention,
+                    grad_y,
+                    grad_x: slice_mut(&mut grads.x),
+                    grad_pooled: &mut workspace.grad_pooled,
+                    grad_hidden: &mut workspace.grad_hidden,
+                    grad_coefficients: &mut workspace.grad_coefficients,
+                    grad_attention: &mut workspace.grad_attention,
+                    grad_weights: &mut workspace.grad_weights,
+                };
+                parallel::for_each(samples, plan.samples, &|samples| {
+                    self.backward_samples(plan, samples);
+                });
+                self.backward_parameters(plan, cache, workspace, &mut grads.parameters);
+            });
+        });
+    }
 
-        let mut grad_pooled = zeros(cache.pooled.len());
-        let mut grad_hidden = zeros(cache.hidden.len());
-        let [fc1_weight, fc1_bias, fc2_weight, fc2_bias, attention_weight] = grad_parameters.slices_mut([
+    /// The gradients of the parameters, from those of what they are multiplied with.
+    fn backward_parameters(
+        &self,
+        plan: Plan,
+        cache: &Cache<T>,
+        workspace: &Workspace<T>,
+        grads: &mut Parameters<T>,
+    ) {
+        let [
+            fc1_weight,
+            fc1_bias,
+            fc2_weight,
+            fc2_bias,
+            attention_weight,
+            attention_bias,
+        ] = grads.slices_mut([
             parameters::FC1_WEIGHT,
             parameters::FC1_BIAS,
             parameters::FC2_WEIGHT,
             parameters::FC2_BIAS,
             parameters::ATTENTION_WEIGHT,
+            parameters::ATTENTION_BIAS,
         ]);
-        hyper::backward(
-            self.level,
-            self.hyper(),
-            hyper::Activations {
-                pooled: &cache.pooled,
-                hidden: &cache.hidden,
-                residuals: &cache.residuals,
-            },
-            &mut grad_residuals,
-            hyper::Gradients {
-                pooled: &mut grad_pooled,
-                hidden: &mut grad_hidden,
-                fc1_weight,
-                fc1_bias,
-                fc2_weight,
-                fc2_bias,
-            },
+        self.backward_linear(
+            plan,
+            &cache.hidden,
+            &workspace.grad_coefficients,
+            fc2_weight,
+            fc2_bias,
         );
-        pool::backward(self.level, positions, &grad_pooled, grad_x);
-
-        if A::SHARING == Sharing::Unshared {
-            attention::backward(
-                self.level,
-                self.attention(positions),
-                x,
-                &cache.softmax,
-                &mut grad_attention,
-                grad_x,
-                attention_weight,
-            );
+        self.backward_linear(plan, &cache.pooled, &workspace.grad_hidden, fc1_weight, fc1_bias);
+        attention_bias.fill(T::default());
+        attention_weight.fill(T::default());
+        for of_sample in workspace.grad_weights.chunks_exact(self.channels) {
+            for (sum, &grad) in attention_weight.iter_mut().zip(of_sample) {
+                *sum += grad;
+            }
         }
+    }
+
+    /// The gradients of the weight and bias of a fully connected layer, for its inputs x and the gradient of its
+    /// outputs.
+    fn backward_linear(&self, plan: Plan, x: &[T], grad_y: &[T], weight: &mut [T], bias: &mut [T]) {
+        let outputs = bias.len();
+        let shape = [weight.len() / outputs, outputs];
+        let work = Outputs {
+            first: 0,
+            weight,
+            bias,
+        };
+        parallel::for_each(work, plan.outputs(outputs), &|Outputs { first, weight, bias }| {
+            linear::backward_weight(self.level, shape, first, x, grad_y, [weight, bias]);
+        });
+    }
+}
+
+/// The gradients of the weight and the bias of some outputs of a fully connected layer.
+struct Outputs<'a, T> {
+    first: usize,
+    weight: &'a mut [T],
+    bias: &'a mut [T],
+}
+
+impl<T: Scalar> Split for Outputs<'_, T> {
+    fn count(&self) -> usize {
+        self.bias.len()
+    }
+
+    fn split_at(self, at: usize) -> (Self, Self) {
+        let weight = self.weight.split_part(at, self.bias.len());
+        let bias = self.bias.split_at_mut(at);
+        (
+            Self {
+                first: self.first,
+                weight: weight.0,
+                bias: bias.0,
+            },
+            Self {
+                first: self.first + at,
+                weight: weight.1,
+                bias: bias.1,
+            },
+        )
     }
 }

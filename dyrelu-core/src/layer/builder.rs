@@ -1,6 +1,7 @@
 //! [`LayerBuilder`]: the options of a layer.
 
 use super::parameters::Parameters;
+use super::workspace::Workspaces;
 use super::{Layer, set_len};
 use crate::kernels::Level;
 use crate::kernels::piecewise::PieceSet;
@@ -102,6 +103,7 @@ impl<A: DynamicActivation, T: Scalar> LayerBuilder<A, T> {
             parameters: parameters(channels, hidden)?,
             init: constants::<A, T>(|coefficient| coefficient.init),
             lambda: constants::<A, T>(|coefficient| coefficient.lambda),
+            workspaces: Workspaces::default(),
             activation: PhantomData,
         })
     }

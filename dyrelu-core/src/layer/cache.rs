@@ -1,7 +1,6 @@
 //! [`Cache`]: what the hyper function and the attention computed for one input.
 
-use super::{Extent, Layer, parameters, set_len, set_shape};
-use crate::kernels::{attention, coefficients, hyper, piecewise, pool};
+use super::{Extent, set_len, set_shape};
 use crate::{DynamicActivation, Scalar, Sharing};
 use core::fmt;
 use ndarray::{ArrayView, ArrayView2, ArrayView4, ShapeBuilder};
@@ -57,15 +56,6 @@ impl<T: Scalar> Cache<T> {
         } = self.origin.extent;
         (self.origin.sharing == Sharing::Unshared).then(|| view((samples, positions), &self.attention))
     }
-
-    /// What the activation reads besides x.
-    pub(super) fn operands(&self) -> piecewise::Operands<'_, T> {
-        piecewise::Operands {
-            len: self.origin.extent.row_len(self.origin.sharing),
-            coefficients: &self.coefficients,
-            attention: &self.attention,
-        }
-    }
 }
 
 /// What a cache was made for.
@@ -114,62 +104,54 @@ fn view<T, Sh: ShapeBuilder>(shape: Sh, values: &[T]) -> ArrayView<'_, T, Sh::Di
     ArrayView::from_shape(shape, values).expect("computed in this shape")
 }
 
-impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
-    /// Everything that the activation needs besides x.
-    pub(super) fn compute_cache(&self, extent: Extent, x: &[T]) -> Cache<T> {
+impl<T> Default for Cache<T> {
+    /// A cache for [`forward_train_into`](Layer::forward_train_into) to fill.
+    fn default() -> Self {
+        Self {
+            origin: Origin {
+                extent: Extent {
+                    samples: 0,
+                    channels: 0,
+                    positions: 0,
+                },
+                hidden: 0,
+                sharing: Sharing::Spatial,
+                set_shape: [0, 0],
+            },
+            pooled: Vec::new(),
+            hidden: Vec::new(),
+            residuals: Vec::new(),
+            coefficients: Vec::new(),
+            softmax: Vec::new(),
+            attention: Vec::new(),
+        }
+    }
+}
+
+impl<T: Scalar> Cache<T> {
+    /// Makes place for all that a layer of `A` computes.
+    pub(super) fn resize<A: DynamicActivation>(&mut self, extent: Extent, hidden: usize) {
         let Extent {
             samples,
             channels,
             positions,
         } = extent;
-        let sets = samples * extent.sets(A::SHARING);
-        let mut cache = Cache {
-            origin: Origin::of::<A>(extent, self.hidden),
-            pooled: zeros(samples * channels),
-            hidden: zeros(samples * self.hidden),
-            residuals: zeros(sets * set_len::<A>()),
-            coefficients: zeros(sets * set_len::<A>()),
-            softmax: Vec::new(),
-            attention: Vec::new(),
+        let coefficients = samples * extent.sets(A::SHARING) * set_len::<A>();
+        let scores = if A::SHARING == Sharing::Unshared {
+            samples * positions
+        } else {
+            0
         };
-        pool::forward(self.level, positions, x, &mut cache.pooled);
-        hyper::forward(
-            self.level,
-            self.hyper(),
-            &cache.pooled,
-            &mut cache.hidden,
-            &mut cache.residuals,
-        );
-        coefficients::forward(
-            &self.init,
-            &self.lambda,
-            &cache.residuals,
-            &mut cache.coefficients,
-        );
-        if A::SHARING == Sharing::Unshared {
-            cache.softmax = zeros(samples * positions);
-            cache.attention = zeros(samples * positions);
-            attention::forward(
-                self.level,
-                self.attention(positions),
-                self.parameters.slice(parameters::ATTENTION_BIAS)[0],
-                x,
-                &mut cache.softmax,
-                &mut cache.attention,
-            );
-        }
-        cache
-    }
-
-    pub(super) fn attention(&self, positions: usize) -> attention::Operands<'_, T> {
-        attention::Operands {
-            positions,
-            temperature: self.temperature,
-            weight: self.parameters.slice(parameters::ATTENTION_WEIGHT),
+        self.origin = Origin::of::<A>(extent, hidden);
+        for (array, len) in [
+            (&mut self.pooled, samples * channels),
+            (&mut self.hidden, samples * hidden),
+            (&mut self.residuals, coefficients),
+            (&mut self.coefficients, coefficients),
+            (&mut self.softmax, scores),
+            (&mut self.attention, scores),
+        ] {
+            array.resize(len, T::default());
         }
     }
-}
-
-pub(super) fn zeros<T: Scalar>(len: usize) -> Vec<T> {
-    vec![T::default(); len]
 }

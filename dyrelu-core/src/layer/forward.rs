@@ -1,8 +1,12 @@
 //! The forward pass of a [`Layer`].
 
-use super::{Cache, Layer, check_shape, slice, slice_mut};
-use crate::kernels::piecewise::PieceSet;
+use super::plan::Plan;
+use super::samples::Samples;
+use super::{Cache, Extent, Layer, check_shape, slice, slice_mut};
+use crate::kernels::attention;
+use crate::parallel;
 use crate::{DynamicActivation, Error, Scalar};
+use core::ops::Range;
 use ndarray::{Array, ArrayRef, Dimension};
 
 impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
@@ -34,15 +38,9 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     ) -> Result<(), Error> {
         let extent = self.extent(x.shape())?;
         check_shape("output", x.shape(), y.shape())?;
-        let Some(y_slice) = y.as_slice_mut() else {
-            y.assign(&self.forward(x)?);
-            return Ok(());
-        };
         if !x.is_empty() {
-            let x = x.as_standard_layout();
-            let x = slice(&x);
-            let cache = self.compute_cache(extent, x);
-            A::Pieces::forward(self.level, cache.operands(), x, y_slice);
+            self.workspaces
+                .with(|workspace| self.forward_arrays(extent, x, y, &mut workspace.cache));
         }
         Ok(())
     }
@@ -60,8 +58,8 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
             return Ok(());
         };
         if !slice.is_empty() {
-            let cache = self.compute_cache(extent, slice);
-            A::Pieces::forward_inplace(self.level, cache.operands(), slice);
+            self.workspaces
+                .with(|workspace| self.forward_slices(extent, &[], slice, &mut workspace.cache));
         }
         Ok(())
     }
@@ -72,12 +70,76 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     ///
     /// As [`forward`](Self::forward).
     pub fn forward_train<D: Dimension>(&self, x: &ArrayRef<T, D>) -> Result<(Array<T, D>, Cache<T>), Error> {
-        let extent = self.extent(x.shape())?;
+        self.extent(x.shape())?;
         let mut y = Array::from_elem(x.raw_dim(), T::default());
-        let x = x.as_standard_layout();
-        let x = slice(&x);
-        let cache = self.compute_cache(extent, x);
-        A::Pieces::forward(self.level, cache.operands(), x, slice_mut(&mut y));
+        let mut cache = Cache::default();
+        self.forward_train_into(x, &mut y, &mut cache)?;
         Ok((y, cache))
+    }
+
+    /// [`forward_train`](Self::forward_train) into an array and a cache that are there already. The cache may be
+    /// that of any other pass, or [`Cache::default`].
+    ///
+    /// # Errors
+    ///
+    /// As [`forward_into`](Self::forward_into). y and the cache are unchanged then.
+    pub fn forward_train_into<D: Dimension>(
+        &self,
+        x: &ArrayRef<T, D>,
+        y: &mut ArrayRef<T, D>,
+        cache: &mut Cache<T>,
+    ) -> Result<(), Error> {
+        let extent = self.extent(x.shape())?;
+        check_shape("output", x.shape(), y.shape())?;
+        self.forward_arrays(extent, x, y, cache);
+        Ok(())
+    }
+
+    fn forward_arrays<D: Dimension>(
+        &self,
+        extent: Extent,
+        x: &ArrayRef<T, D>,
+        y: &mut ArrayRef<T, D>,
+        cache: &mut Cache<T>,
+    ) {
+        let x = x.as_standard_layout();
+        if let Some(y) = y.as_slice_mut() {
+            self.forward_slices(extent, slice(&x), y, cache);
+        } else {
+            let mut y_standard = x.into_owned();
+            self.forward_slices(extent, &[], slice_mut(&mut y_standard), cache);
+            y.assign(&y_standard);
+        }
+    }
+
+    /// x is empty if it stands in y.
+    fn forward_slices(&self, extent: Extent, x: &[T], y: &mut [T], cache: &mut Cache<T>) {
+        cache.resize::<A>(extent, self.hidden);
+        let plan = Plan::new(extent);
+        let samples = Samples {
+            count: extent.samples,
+            x,
+            y,
+            pooled: &mut cache.pooled,
+            hidden: &mut cache.hidden,
+            residuals: &mut cache.residuals,
+            coefficients: &mut cache.coefficients,
+            softmax: &mut cache.softmax,
+            attention: &mut cache.attention,
+        };
+        plan.run(|| {
+            parallel::for_each(samples, plan.samples, &|samples| {
+                self.forward_samples(plan, samples);
+            });
+        });
+    }
+
+    /// What the attention of some channels is computed from.
+    pub(super) fn attention(&self, positions: usize, channels: Range<usize>) -> attention::Operands<'_, T> {
+        attention::Operands {
+            positions,
+            temperature: self.temperature,
+            weight: &self.parameters.slice(super::parameters::ATTENTION_WEIGHT)[channels],
+        }
     }
 }

@@ -2,7 +2,11 @@
 
 mod builder;
 mod cache;
+mod grad_samples;
 mod parameters;
+mod plan;
+mod samples;
+mod workspace;
 
 // The documentation shows the methods of `Layer` in the order of these modules.
 mod forward;
@@ -23,6 +27,7 @@ use core::fmt;
 use core::marker::PhantomData;
 use ndarray::{ArrayRef, ArrayViewD, ArrayViewMutD, Dimension};
 use parameters::Parameters;
+use workspace::Workspaces;
 
 /// A dynamic activation `A` with its parameters, for inputs of shape `[N, C, ...]` and number type `T`.
 ///
@@ -88,6 +93,7 @@ pub struct Layer<A, T> {
     init: Vec<T>,
     /// `[P, K]`.
     lambda: Vec<T>,
+    workspaces: Workspaces<T>,
     activation: PhantomData<fn() -> A>,
 }
 
@@ -190,6 +196,11 @@ struct Extent {
 }
 
 impl Extent {
+    /// The number of elements of x.
+    fn elements(self) -> usize {
+        self.samples * self.channels * self.positions
+    }
+
     /// How many sets of coefficients there are for each sample.
     fn sets(self, sharing: Sharing) -> usize {
         if sharing == Sharing::SpatialAndChannel {
@@ -243,6 +254,7 @@ impl<A, T: Clone> Clone for Layer<A, T> {
             parameters: self.parameters.clone(),
             init: self.init.clone(),
             lambda: self.lambda.clone(),
+            workspaces: Workspaces::default(),
             ..*self
         }
     }

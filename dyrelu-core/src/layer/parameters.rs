@@ -122,6 +122,12 @@ impl<T: Scalar> Parameters<T> {
         Self(zeros.collect())
     }
 
+    /// Whether the arrays have the names and shapes of those of `other`.
+    pub(super) fn has_shapes_of(&self, other: &Self) -> bool {
+        let shapes = |(name, array): &(&'static str, ArrayD<T>)| (*name, array.raw_dim());
+        self.0.iter().map(shapes).eq(other.0.iter().map(shapes))
+    }
+
     pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = (&'static str, ArrayViewD<'_, T>)> {
         self.0.iter().map(|(name, array)| (*name, array.view()))
     }

@@ -1,0 +1,77 @@
+//! [`Plan`]: how a pass is divided, between threads and over time.
+
+use super::Extent;
+use crate::kernels::pool;
+use crate::parallel;
+
+/// Elements of x below which one thread is faster than two: what it takes to wake a thread up.
+const PARALLEL: usize = 1 << 17;
+
+/// Elements of x in a group of samples.
+const GROUP: usize = 1 << 18;
+
+/// Elements of x in a block of channels.
+const BLOCK: usize = 1 << 14;
+
+/// How a pass is divided.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Plan {
+    pub(super) extent: Extent,
+    /// The samples of a task.
+    pub(super) samples: usize,
+    /// The channels of a task within a sample, if there are more threads than samples.
+    pub(super) channels: usize,
+    threads: usize,
+}
+
+impl Plan {
+    pub(super) fn new(extent: Extent) -> Self {
+        let Extent {
+            samples, channels, ..
+        } = extent;
+        let threads = if extent.elements() < PARALLEL {
+            1
+        } else {
+            parallel::threads()
+        };
+        let tasks = threads.div_ceil(samples.max(1));
+        Self {
+            extent,
+            samples: samples.div_ceil(threads).max(1),
+            channels: match tasks {
+                1 => usize::MAX,
+                _ => channels.div_ceil(tasks).next_multiple_of(pool::ROWS),
+            },
+            threads,
+        }
+    }
+
+    /// Runs a pass where its tasks can be handed to other threads.
+    pub(super) fn run(self, pass: impl FnOnce() + Send) {
+        if self.threads == 1 {
+            pass();
+        } else {
+            parallel::enter(pass);
+        }
+    }
+
+    /// The outputs of a task in a fully connected layer with this many.
+    pub(super) fn outputs(self, outputs: usize) -> usize {
+        outputs.div_ceil(self.threads).max(1)
+    }
+
+    /// The samples whose coefficients are computed together: enough to read the weights seldom, and few enough to
+    /// find x in the cache after its mean is known.
+    pub(super) fn group(self) -> usize {
+        let sample = self.extent.channels * self.extent.positions;
+        (GROUP / sample.max(1)).next_multiple_of(2).max(2)
+    }
+
+    /// The channels of a sample that are applied before as many of another sample are pooled: what is written
+    /// goes to the memory while the other is read.
+    pub(super) fn block(self) -> usize {
+        (BLOCK / self.extent.positions.max(1))
+            .next_multiple_of(pool::ROWS)
+            .max(pool::ROWS)
+    }
+}

@@ -1,0 +1,171 @@
+//! [`Samples`]: the forward pass of some of a batch's samples, from x to y.
+
+use super::plan::Plan;
+use super::{Layer, parameters};
+use crate::kernels::piecewise::{self, PieceSet};
+use crate::kernels::{attention, coefficients, hyper, pool};
+use crate::parallel::{self, split};
+use crate::{DynamicActivation, Scalar, Sharing};
+use core::ops::Range;
+
+/// Some samples, with the places for all that is computed from them.
+#[derive(Debug)]
+pub(super) struct Samples<'a, T> {
+    pub(super) count: usize,
+    /// Empty if x stands in y.
+    pub(super) x: &'a [T],
+    pub(super) y: &'a mut [T],
+    pub(super) pooled: &'a mut [T],
+    pub(super) hidden: &'a mut [T],
+    pub(super) residuals: &'a mut [T],
+    pub(super) coefficients: &'a mut [T],
+    pub(super) softmax: &'a mut [T],
+    pub(super) attention: &'a mut [T],
+}
+
+split!(Samples {
+    x,
+    y,
+    pooled,
+    hidden,
+    residuals,
+    coefficients,
+    softmax,
+    attention
+});
+
+/// Some channels of a sample, and their means.
+struct Means<'a, T> {
+    count: usize,
+    x: &'a [T],
+    pooled: &'a mut [T],
+}
+
+split!(Means { x, pooled });
+
+/// Some channels of a sample with the coefficients of each.
+struct Channels<'a, T> {
+    count: usize,
+    /// Empty if x stands in y.
+    x: &'a [T],
+    y: &'a mut [T],
+    /// Empty in mode A.
+    coefficients: &'a [T],
+}
+
+split!(Channels { x, y, coefficients });
+
+impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
+    /// Computes everything for these samples.
+    ///
+    /// Groups of samples follow each other: while one is written, the next is read.
+    pub(super) fn forward_samples(&self, plan: Plan, samples: Samples<'_, T>) {
+        let group = plan.group();
+        let (mut current, mut rest) = parallel::take(samples, group);
+        for n in 0..current.count {
+            self.pool(plan, &mut current, n, 0..self.channels);
+        }
+        while current.count != 0 {
+            self.compute_coefficients(plan, &mut current);
+            let (mut next, others) = parallel::take(rest, group);
+            for n in 0..current.count {
+                if n < next.count {
+                    for start in (0..self.channels).step_by(plan.block()) {
+                        let channels = start..self.channels.min(start + plan.block());
+                        self.apply(plan, &mut current, n, channels.clone());
+                        self.pool(plan, &mut next, n, channels);
+                    }
+                } else {
+                    self.apply(plan, &mut current, n, 0..self.channels);
+                }
+            }
+            (current, rest) = (next, others);
+        }
+    }
+
+    /// The means of some channels of sample n; in mode C also their part of the scores, after those before them.
+    fn pool(&self, plan: Plan, samples: &mut Samples<'_, T>, n: usize, channels: Range<usize>) {
+        let positions = plan.extent.positions;
+        let first = n * self.channels;
+        let elements = (first + channels.start) * positions..(first + channels.end) * positions;
+        let x = if samples.x.is_empty() {
+            &samples.y[elements]
+        } else {
+            &samples.x[elements]
+        };
+        let pooled = &mut samples.pooled[first + channels.start..first + channels.end];
+        if A::SHARING == Sharing::Unshared && positions != 0 {
+            let scores = &mut samples.softmax[n * positions..][..positions];
+            if channels.start == 0 {
+                scores.fill(self.parameters.slice(parameters::ATTENTION_BIAS)[0]);
+            }
+            let operands = self.attention(positions, channels);
+            attention::pool(self.level, operands, x, pooled, scores);
+        } else {
+            let count = pooled.len();
+            let means = Means { count, x, pooled };
+            parallel::for_each(means, plan.channels, &|Means { x, pooled, .. }| {
+                pool::forward(self.level, positions, x, pooled);
+            });
+        }
+    }
+
+    /// From the means to the coefficients, and from the scores to the attention.
+    fn compute_coefficients(&self, plan: Plan, samples: &mut Samples<'_, T>) {
+        hyper::forward(
+            self.level,
+            self.hyper(),
+            samples.pooled,
+            samples.hidden,
+            samples.residuals,
+        );
+        coefficients::forward(&self.init, &self.lambda, samples.residuals, samples.coefficients);
+        if A::SHARING == Sharing::Unshared {
+            let operands = self.attention(plan.extent.positions, 0..self.channels);
+            attention::softmax(self.level, operands, samples.softmax, samples.attention);
+        }
+    }
+
+    /// The activation of some channels of sample n.
+    fn apply(&self, plan: Plan, samples: &mut Samples<'_, T>, n: usize, channels: Range<usize>) {
+        let positions = plan.extent.positions;
+        let first = n * self.channels;
+        let elements = (first + channels.start) * positions..(first + channels.end) * positions;
+        let set_len = self.init.len();
+        let set = &samples.coefficients[n * plan.extent.sets(A::SHARING) * set_len..];
+        let attention = if A::SHARING == Sharing::Unshared {
+            &samples.attention[n * positions..][..positions]
+        } else {
+            &[]
+        };
+        let shared = A::SHARING == Sharing::SpatialAndChannel;
+        let work = Channels {
+            count: channels.len(),
+            x: samples.x.get(elements.clone()).unwrap_or_default(),
+            y: &mut samples.y[elements],
+            coefficients: if shared {
+                &[]
+            } else {
+                &set[channels.start * set_len..channels.end * set_len]
+            },
+        };
+        parallel::for_each(
+            work,
+            plan.channels,
+            &|Channels {
+                  x, y, coefficients, ..
+              }| {
+                let operands = piecewise::Operands {
+                    len: if shared { y.len() } else { positions },
+                    coefficients: if shared { &set[..set_len] } else { coefficients },
+                    attention,
+                };
+                if x.is_empty() {
+                    A::Pieces::forward_inplace(self.level, operands, y);
+                } else {
+                    A::Pieces::forward(self.level, operands, x, y);
+                }
+            },
+        );
+    }
+}
