@@ -5,8 +5,9 @@ use crate::timing::{Timing, measure};
 use dyrelu::kernels::{Level, pool};
 use dyrelu::safetensors::tensor::{Dtype, TensorView};
 use dyrelu::safetensors::{SafeTensors, serialize};
-use dyrelu::{DynamicActivation, Layer};
-use ndarray::{Array4, ArrayViewD};
+use dyrelu::{Cache, DynamicActivation, Gradients, Layer};
+use ndarray::{Array4, ArrayViewD, Ix4};
+use rayon::prelude::*;
 use std::error::Error;
 use std::hint::black_box;
 use std::time::Duration;
@@ -20,7 +21,7 @@ const COLD_BYTES: usize = 256 << 20;
 /// A [`Case`] of any activation.
 pub(crate) trait Contender {
     /// The output and all gradients, as the bytes of a safetensors file.
-    fn compute(&self) -> Result<Vec<u8>, Box<dyn Error>>;
+    fn compute(&mut self) -> Result<Vec<u8>, Box<dyn Error>>;
 
     /// Repeats a work until the turn is over.
     fn time(&mut self, work: Work, turn: Duration) -> Timing;
@@ -28,8 +29,10 @@ pub(crate) trait Contender {
 
 pub(crate) struct Case<A> {
     layer: Layer<A, f32>,
-    grad_y: Array4<f32>,
     hot: Arrays,
+    cache: Cache<f32>,
+    grad_y: Array4<f32>,
+    grads: Gradients<f32, Ix4>,
     cold: Option<Rotation>,
 }
 
@@ -49,66 +52,80 @@ impl<A: DynamicActivation> Case<A> {
     /// A case from a file with the tensors `x`, `grad_y` and the parameters.
     pub(crate) fn open(tensors: &[u8]) -> Result<Self, Box<dyn Error>> {
         let tensors = SafeTensors::deserialize(tensors)?;
-        let hot = Arrays::of(read(&tensors, "x")?);
-        let mut layer = A::layer(hot.x.shape()[1]).reduction(4).build()?;
+        let x = read(&tensors, "x")?;
+        let grad_y = read(&tensors, "grad_y")?;
+        let mut layer = A::layer(x.shape()[1]).reduction(4).build()?;
         layer.load_tensors(&tensors, PARAMETERS)?;
+        let (y, cache) = layer.forward_train(&x)?;
+        let grads = layer.backward(&x, &cache, &grad_y)?;
         Ok(Self {
             layer,
-            grad_y: read(&tensors, "grad_y")?,
-            hot,
+            hot: Arrays { x, y },
+            cache,
+            grad_y,
+            grads,
             cold: None,
         })
     }
 
-    fn time_cold(&mut self, turn: Duration, work: impl Fn(&Layer<A, f32>, &mut Arrays)) -> Timing {
-        let rotation = self.cold.get_or_insert_with(|| Rotation::of(&self.hot.x));
-        measure(turn, || work(&self.layer, rotation.next()))
+    fn forward_backward(&mut self) {
+        let Arrays { x, y } = &mut self.hot;
+        self.layer
+            .forward_train_into(black_box(x), y, &mut self.cache)
+            .expect("arrays that fit");
+        self.layer
+            .backward_into(x, &self.cache, &self.grad_y, &mut self.grads)
+            .expect("arrays that fit");
+        black_box((y, &mut self.grads));
     }
 }
 
 impl<A: DynamicActivation> Contender for Case<A> {
-    fn compute(&self) -> Result<Vec<u8>, Box<dyn Error>> {
-        let (y, cache) = self.layer.forward_train(&self.hot.x)?;
-        let grads = self.layer.backward(&self.hot.x, &cache, &self.grad_y)?;
-        let mut tensors = vec![
-            ("y", bytes(y.view().into_dyn())),
-            ("x", bytes(grads.x.view().into_dyn())),
+    fn compute(&mut self) -> Result<Vec<u8>, Box<dyn Error>> {
+        self.forward_backward();
+        let mut arrays = vec![
+            ("y", self.hot.y.view().into_dyn()),
+            ("x", self.grads.x.view().into_dyn()),
         ];
-        tensors.extend(grads.parameters().map(|(name, grad)| (name, bytes(grad))));
-        let views = tensors
-            .iter()
-            .map(|(name, (shape, bytes))| Ok((*name, TensorView::new(Dtype::F32, shape.clone(), bytes)?)));
-        Ok(serialize(views.collect::<Result<Vec<_>, Box<dyn Error>>>()?, None)?)
+        arrays.extend(self.grads.parameters());
+        let arrays = arrays
+            .into_iter()
+            .map(|(name, array)| (name, array.shape().to_vec(), bytes(&array)));
+        let arrays: Vec<_> = arrays.collect();
+        let mut views = Vec::new();
+        for (name, shape, bytes) in &arrays {
+            views.push((*name, TensorView::new(Dtype::F32, shape.clone(), bytes)?));
+        }
+        Ok(serialize(views, None)?)
     }
 
     fn time(&mut self, work: Work, turn: Duration) -> Timing {
         match work {
             Work::Forward => measure(turn, || forward(&self.layer, &mut self.hot)),
-            Work::ForwardBackward => measure(turn, || {
-                let (y, cache) = self.layer.forward_train(&self.hot.x).expect("an input that fits");
-                let grads = self.layer.backward(&self.hot.x, &cache, &self.grad_y);
-                black_box((y, grads.expect("a gradient that fits")));
-            }),
-            Work::Copy => measure(turn, || copy(&mut self.hot)),
-            Work::Reread => measure(turn, || reread(&self.hot.x)),
-            Work::ColdForward => self.time_cold(turn, forward),
-            Work::ColdCopy => self.time_cold(turn, |_, arrays| copy(arrays)),
+            Work::ForwardBackward => measure(turn, || self.forward_backward()),
+            Work::Copy => in_pool(|| measure(turn, || copy(&mut self.hot))),
+            Work::Reread => in_pool(|| measure(turn, || reread(&self.hot.x))),
+            Work::ColdForward => {
+                let rotation = self.cold.get_or_insert_with(|| Rotation::of(&self.hot.x));
+                measure(turn, || forward(&self.layer, rotation.next()))
+            }
+            Work::ColdCopy => {
+                let rotation = self.cold.get_or_insert_with(|| Rotation::of(&self.hot.x));
+                in_pool(|| measure(turn, || copy(rotation.next())))
+            }
         }
-    }
-}
-
-impl Arrays {
-    fn of(x: Array4<f32>) -> Self {
-        let y = Array4::zeros(x.raw_dim());
-        Self { x, y }
     }
 }
 
 impl Rotation {
     fn of(x: &Array4<f32>) -> Self {
         let count = COLD_BYTES / (2 * size_of_val(slice(x)));
+        let arrays = (0..count).map(|_| Arrays {
+            x: x.clone(),
+            y: x.clone(),
+        });
         Self {
-            arrays: (0..count).map(|_| Arrays::of(x.clone())).collect(),
+            arrays: arrays.collect(),
             next: 0,
         }
     }
@@ -124,18 +141,33 @@ fn forward<A: DynamicActivation>(layer: &Layer<A, f32>, Arrays { x, y }: &mut Ar
     black_box(y);
 }
 
+/// On one of the pool's own threads, from where the memory floor hands parts to the others at the least cost. Layers
+/// are called from outside, as by anyone.
+fn in_pool(run: impl FnOnce() -> Timing + Send) -> Timing {
+    rayon::scope(|_| run())
+}
+
+/// On all threads.
 fn copy(Arrays { x, y }: &mut Arrays) {
-    let y_slice = y.as_slice_mut().expect("standard layout");
-    y_slice.copy_from_slice(slice(black_box(x)));
+    let part = x.len().div_ceil(rayon::current_num_threads());
+    let parts = y.as_slice_mut().expect("standard layout").par_chunks_mut(part);
+    parts
+        .zip(slice(black_box(x)).par_chunks(part))
+        .for_each(|(y, x)| y.copy_from_slice(x));
     black_box(y);
 }
 
+/// On all threads.
 fn reread(x: &Array4<f32>) {
     let [samples, channels, height, width] = *x.shape() else {
         unreachable!("four axes")
     };
     let mut sums = vec![0.0; samples * channels];
-    pool::forward(Level::new(), height * width, slice(black_box(x)), &mut sums);
+    let part = sums.len().div_ceil(rayon::current_num_threads());
+    let level = Level::new();
+    sums.par_chunks_mut(part)
+        .zip(slice(black_box(x)).par_chunks(part * height * width))
+        .for_each(|(sums, x)| pool::forward(level, height * width, x, sums));
     black_box(sums);
 }
 
@@ -151,8 +183,6 @@ fn read(tensors: &SafeTensors<'_>, name: &str) -> Result<Array4<f32>, Box<dyn Er
     Ok(Array4::from_shape_vec(shape, values.collect())?)
 }
 
-/// Shape and little-endian bytes.
-fn bytes(array: ArrayViewD<'_, f32>) -> (Vec<usize>, Vec<u8>) {
-    let bytes = array.iter().flat_map(|value| value.to_le_bytes()).collect();
-    (array.shape().to_vec(), bytes)
+fn bytes(array: &ArrayViewD<'_, f32>) -> Vec<u8> {
+    array.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
