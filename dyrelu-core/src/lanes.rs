@@ -45,6 +45,20 @@ impl<S: Simd, T: Scalar> Lanes<S, T> {
         Self::zero(self.0.token())
     }
 
+    /// `self + a · b`; only in the lanes of the mask, if there is one.
+    ///
+    /// What stands in the other lanes has no effect, not even NaN.
+    #[inline(always)]
+    pub(crate) fn add_product(self, a: Self, b: Self, mask: Option<NativeMask<S, T>>) -> Self {
+        match mask {
+            None => a.mul_add(b, self),
+            // AVX-512 adds under a mask. For the others a mask is a vector: what they can do with it costs an
+            // operation.
+            Some(mask) if Self::LEN * size_of::<T>() == 64 => Self::select(mask, a.mul_add(b, self), self),
+            Some(mask) => self + (a * b).keep(mask),
+        }
+    }
+
     /// The last `LEN` elements of `slice`. A shorter slice stands in the last lanes, and its first element is
     /// repeated before it: what is finite on the slice is finite on the padding.
     #[inline(always)]
@@ -173,11 +187,14 @@ impl<S: Simd, T: Scalar> Lanes<S, T> {
     /// `self` with zeros in all lanes but the last `count`.
     #[inline(always)]
     pub(crate) fn keep_last(self, count: usize) -> Self {
-        if count == Self::LEN {
-            return self;
-        }
+        self.keep(Self::last(self.0.token(), count))
+    }
+
+    /// The mask of the last `count` lanes.
+    #[inline(always)]
+    pub(crate) fn last(simd: S, count: usize) -> NativeMask<S, T> {
         let bits = (u64::MAX << (Self::LEN - count)) & (u64::MAX >> (64 - Self::LEN));
-        self.keep(NativeMask::<S, T>::from_bitmask(self.0.token(), bits))
+        NativeMask::<S, T>::from_bitmask(simd, bits)
     }
 
     /// `self` where the mask holds, zero elsewhere.

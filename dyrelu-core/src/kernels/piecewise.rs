@@ -436,6 +436,14 @@ fn backward_row<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: us
     let whole = before_last::<S, T>(x.len());
     let mut totals = [[0.0; P]; K];
     let mut sums = zeros::<S, T, K, P>(simd);
+
+    // The last vector comes first, as in the forward pass.
+    let (last_x, last_grad) = (Lanes::load_last(simd, x), Lanes::load_last(simd, grad_y));
+    let last_pi = Lanes::load_last(simd, attention);
+    let counted = Some(Lanes::<S, T>::last(simd, x.len() - whole));
+    let (last_dx, last_dpi) = gradients::<S, A, T, K, P>(last_x, last_grad, sets, last_pi, counted, &mut sums);
+    let last_grad_pi = Lanes::load_last(simd, grad_attention) + last_dpi;
+
     let mut start = 0;
     while start < whole {
         let block = start..whole.min(start + BLOCK * lanes);
@@ -449,7 +457,7 @@ fn backward_row<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: us
             for (((x, grad_y), grad_x), (pi, grad_pi)) in vectors.zip(attention.zip(grad_attention)) {
                 let (x, grad_y) = (Lanes::load(simd, x), Lanes::load(simd, grad_y));
                 let pi = Lanes::load(simd, pi);
-                let (dx, dpi) = gradients::<S, A, T, K, P>(x, grad_y, sets, pi, lanes, &mut sums);
+                let (dx, dpi) = gradients::<S, A, T, K, P>(x, grad_y, sets, pi, None, &mut sums);
                 dx.store(grad_x);
                 (Lanes::load(simd, grad_pi) + dpi).store(grad_pi);
             }
@@ -457,56 +465,77 @@ fn backward_row<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: us
             let no_pi = Lanes::zero(simd);
             for ((x, grad_y), grad_x) in vectors {
                 let (x, grad_y) = (Lanes::load(simd, x), Lanes::load(simd, grad_y));
-                gradients::<S, A, T, K, P>(x, grad_y, sets, no_pi, lanes, &mut sums)
+                gradients::<S, A, T, K, P>(x, grad_y, sets, no_pi, None, &mut sums)
                     .0
                     .store(grad_x);
             }
         }
-        add_up(&mut totals, &mut sums);
         start = block.end;
+        if start < whole {
+            add_up(simd, &mut totals, &mut sums);
+        }
     }
+    add_up(simd, &mut totals, &mut sums);
 
-    let counted = x.len() - whole;
-    let (x, grad_y) = (Lanes::load_last(simd, x), Lanes::load_last(simd, grad_y));
-    let pi = Lanes::load_last(simd, attention);
-    let (dx, dpi) = gradients::<S, A, T, K, P>(x, grad_y, sets, pi, counted, &mut sums);
-    dx.store_last(grad_x);
+    last_dx.store_last(grad_x);
     if const { unshared::<A>() } {
-        (Lanes::load_last(simd, grad_attention) + dpi).store_last(grad_attention);
+        last_grad_pi.store_last(grad_attention);
     }
-    add_up(&mut totals, &mut sums);
     totals
 }
 
 /// Moves the lanes' sums on to the totals.
 #[inline(always)]
 fn add_up<S: Simd, T: Scalar, const K: usize, const P: usize>(
+    simd: S,
     totals: &mut [[f64; P]; K],
     sums: &mut Sets<S, T, K, P>,
 ) {
-    let mut k = 0;
-    while k < K {
-        let mut p = 0;
-        while p < P {
-            totals[k][p] += sums[k][p].sum().to_f64();
-            sums[k][p] = sums[k][p].zeroed();
-            p += 1;
+    if K * P <= 4 {
+        add_up_groups::<S, T, K, P, 4>(simd, totals, sums);
+    } else {
+        add_up_groups::<S, T, K, P, 8>(simd, totals, sums);
+    }
+}
+
+/// As [`add_up`], M sums at once.
+#[inline(always)]
+fn add_up_groups<S: Simd, T: Scalar, const K: usize, const P: usize, const M: usize>(
+    simd: S,
+    totals: &mut [[f64; P]; K],
+    sums: &mut Sets<S, T, K, P>,
+) {
+    let mut start = 0;
+    while start < K * P {
+        let mut group = [Lanes::zero(simd); M];
+        let mut i = 0;
+        while i < M && start + i < K * P {
+            let (k, p) = ((start + i) / P, (start + i) % P);
+            group[i] = sums[k][p];
+            sums[k][p] = Lanes::zero(simd);
+            i += 1;
         }
-        k += 1;
+        let added = Lanes::sums(group);
+        let mut i = 0;
+        while i < M && start + i < K * P {
+            totals[(start + i) / P][(start + i) % P] += added[i].to_f64();
+            i += 1;
+        }
+        start += M;
     }
 }
 
 /// The gradients of x and π at one vector; those of the coefficients are added to `sums`.
 ///
-/// Only the last `counted` lanes count for the coefficients and π: the others were counted before. A piece that
-/// lost adds nothing, whatever its gradient is: products are masked and not factors, for 0 · ∞ would be NaN.
+/// For the coefficients and π only the `counted` lanes count, if given: the others are counted elsewhere. A piece
+/// that lost adds nothing, whatever its gradient is: products are masked and not factors, for 0 · ∞ would be NaN.
 #[inline(always)]
 fn gradients<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: usize, const P: usize>(
     x: Lanes<S, T>,
     grad_y: Lanes<S, T>,
     sets: &Sets<S, T, K, P>,
     pi: Lanes<S, T>,
-    counted: usize,
+    counted: Option<NativeMask<S, T>>,
     sums: &mut Sets<S, T, K, P>,
 ) -> (Lanes<S, T>, Lanes<S, T>) {
     let Winners { y, by_x, won } = winners::<S, A, T, K, P>(x, sets, pi);
@@ -522,24 +551,28 @@ fn gradients<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: usize
             coefficients: by_coefficient,
             ..
         } = A::grad(x, set);
+        let mask = match (const { chooses::<A>(K) }, counted) {
+            (true, Some(counted)) => Some(won[k] & counted),
+            (true, None) => Some(won[k]),
+            (false, counted) => counted,
+        };
         let mut p = 0;
         while p < P {
-            let mut product = grad * by_coefficient[p];
-            if const { chooses::<A>(K) } {
-                product = product.keep(won[k]);
-            }
-            let product = product.keep_last(counted);
             if const { scales_coefficients::<A>() } {
+                let product = x.zeroed().add_product(grad, by_coefficient[p], mask);
                 sums[k][p] = product.mul_add(pi, sums[k][p]);
                 grad_pi = product.mul_add(sets[k][p], grad_pi);
             } else {
-                sums[k][p] = sums[k][p] + product;
+                sums[k][p] = sums[k][p].add_product(grad, by_coefficient[p], mask);
             }
             p += 1;
         }
         k += 1;
     }
-    (grad * by_x, grad_pi.keep_last(counted))
+    if let Some(counted) = counted {
+        grad_pi = grad_pi.keep(counted);
+    }
+    (grad * by_x, grad_pi)
 }
 
 /// What [`winners`] finds.
