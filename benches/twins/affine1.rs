@@ -1,7 +1,7 @@
 //! One line: y = a·x + b. Nothing can lose.
 
 use super::BLOCK;
-use super::lanes::{before_last, keep, last_lanes, load_last, store_last};
+use super::lanes::{add, add_product, add_up, before_last, last_lanes, load_last, store_last};
 use fearless_simd::prelude::*;
 use fearless_simd::{Level, dispatch};
 
@@ -40,14 +40,13 @@ fn forward_rows<S: Simd>(simd: S, len: usize, coefficients: &[f32], x: &[f32], y
     let rows = x.chunks_exact(len).zip(y.chunks_exact_mut(len));
     for ((x, y), row) in rows.zip(coefficients.chunks_exact(2)) {
         let set = Set::splat(simd, row);
-        let last = set.value(load_last(simd, x));
         for (x, y) in x[..whole]
             .chunks_exact(lanes)
             .zip(y[..whole].chunks_exact_mut(lanes))
         {
             set.value(S::f32s::from_slice(simd, x)).store_slice(y);
         }
-        store_last::<S>(last, y);
+        store_last::<S>(set.value(load_last(simd, x)), y);
     }
 }
 
@@ -96,31 +95,44 @@ fn backward_row<S: Simd>(
             .zip(grad_x[start..end].chunks_exact_mut(lanes));
         for ((x, grad_y), grad_x) in vectors {
             let (x, grad_y) = (S::f32s::from_slice(simd, x), S::f32s::from_slice(simd, grad_y));
-            gradients(set, x, grad_y, &mut sums).store_slice(grad_x);
+            gradients(set, x, grad_y, None, &mut sums).store_slice(grad_x);
         }
-        for (total, sum) in totals.iter_mut().zip(sums) {
-            *total += f64::from(sum.reduce_sum());
-        }
-        sums = [S::f32s::splat(simd, 0.0); 2];
         start = end;
+        if start < whole {
+            add_up::<S, 2>(&mut totals, sums);
+            sums = [S::f32s::splat(simd, 0.0); 2];
+        }
     }
-
-    let dx = gradients(set, load_last(simd, x), load_last(simd, grad_y), &mut sums);
+    let counted = Some(last_lanes(simd, x.len() - whole));
+    let dx = gradients(
+        set,
+        load_last(simd, x),
+        load_last(simd, grad_y),
+        counted,
+        &mut sums,
+    );
     store_last::<S>(dx, grad_x);
-    let counted = last_lanes(simd, x.len() - whole);
-    for (total, sum) in totals.iter_mut().zip(sums) {
-        *total += f64::from(keep::<S>(counted, sum).reduce_sum());
-    }
-
+    add_up::<S, 2>(&mut totals, sums);
     for (grad, total) in grad_row.iter_mut().zip(totals) {
         *grad = total as f32;
     }
 }
 
-/// The gradient of x; adds to the sums of those of a0, b0.
+/// The gradient of x; adds to the sums of those of a0, b0. `counted` are the lanes to add, if not all.
 #[inline(always)]
-fn gradients<S: Simd>(set: Set<S>, x: S::f32s, grad_y: S::f32s, sums: &mut [S::f32s; 2]) -> S::f32s {
-    sums[0] += grad_y * x;
-    sums[1] += grad_y;
+fn gradients<S: Simd>(
+    set: Set<S>,
+    x: S::f32s,
+    grad_y: S::f32s,
+    counted: Option<S::mask32s>,
+    sums: &mut [S::f32s; 2],
+) -> S::f32s {
+    if let Some(counted) = counted {
+        sums[0] = add_product::<S>(sums[0], grad_y, x, counted);
+        sums[1] = add::<S>(sums[1], grad_y, counted);
+    } else {
+        sums[0] = grad_y.mul_add(x, sums[0]);
+        sums[1] += grad_y;
+    }
     grad_y * set.a0
 }

@@ -1,7 +1,9 @@
 //! Four lines: y = max(a₀·x + b₀, …, a₃·x + b₃).
 
 use super::BLOCK;
-use super::lanes::{before_last, keep, last_lanes, load_last, max, replaces, store_last};
+use super::lanes::{
+    add, add_product, add_up, before_last, both, last_lanes, load_last, max, replaces, store_last,
+};
 use fearless_simd::prelude::*;
 use fearless_simd::{Level, dispatch};
 
@@ -54,14 +56,13 @@ fn forward_rows<S: Simd>(simd: S, len: usize, coefficients: &[f32], x: &[f32], y
     let rows = x.chunks_exact(len).zip(y.chunks_exact_mut(len));
     for ((x, y), row) in rows.zip(coefficients.chunks_exact(8)) {
         let set = Set::splat(simd, row);
-        let last = set.value(load_last(simd, x));
         for (x, y) in x[..whole]
             .chunks_exact(lanes)
             .zip(y[..whole].chunks_exact_mut(lanes))
         {
             set.value(S::f32s::from_slice(simd, x)).store_slice(y);
         }
-        store_last::<S>(last, y);
+        store_last::<S>(set.value(load_last(simd, x)), y);
     }
 }
 
@@ -110,30 +111,38 @@ fn backward_row<S: Simd>(
             .zip(grad_x[start..end].chunks_exact_mut(lanes));
         for ((x, grad_y), grad_x) in vectors {
             let (x, grad_y) = (S::f32s::from_slice(simd, x), S::f32s::from_slice(simd, grad_y));
-            gradients(set, x, grad_y, &mut sums).store_slice(grad_x);
+            gradients(set, x, grad_y, None, &mut sums).store_slice(grad_x);
         }
-        for (total, sum) in totals.iter_mut().zip(sums) {
-            *total += f64::from(sum.reduce_sum());
-        }
-        sums = [S::f32s::splat(simd, 0.0); 8];
         start = end;
+        if start < whole {
+            add_up::<S, 8>(&mut totals, sums);
+            sums = [S::f32s::splat(simd, 0.0); 8];
+        }
     }
-
-    let dx = gradients(set, load_last(simd, x), load_last(simd, grad_y), &mut sums);
+    let counted = Some(last_lanes(simd, x.len() - whole));
+    let dx = gradients(
+        set,
+        load_last(simd, x),
+        load_last(simd, grad_y),
+        counted,
+        &mut sums,
+    );
     store_last::<S>(dx, grad_x);
-    let counted = last_lanes(simd, x.len() - whole);
-    for (total, sum) in totals.iter_mut().zip(sums) {
-        *total += f64::from(keep::<S>(counted, sum).reduce_sum());
-    }
-
+    add_up::<S, 8>(&mut totals, sums);
     for (grad, total) in grad_row.iter_mut().zip(totals) {
         *grad = total as f32;
     }
 }
 
-/// The gradient of x; adds to the sums of those of a0, a1, a2, a3, b0, b1, b2, b3.
+/// The gradient of x; adds to the sums of those of a0, a1, a2, a3, b0, b1, b2, b3. `counted` are the lanes to add, if not all.
 #[inline(always)]
-fn gradients<S: Simd>(set: Set<S>, x: S::f32s, grad_y: S::f32s, sums: &mut [S::f32s; 8]) -> S::f32s {
+fn gradients<S: Simd>(
+    set: Set<S>,
+    x: S::f32s,
+    grad_y: S::f32s,
+    counted: Option<S::mask32s>,
+    sums: &mut [S::f32s; 8],
+) -> S::f32s {
     let y = set.a0.mul_add(x, set.b0);
     let candidate = set.a1.mul_add(x, set.b1);
     let won1 = replaces::<S>(candidate, y);
@@ -146,16 +155,19 @@ fn gradients<S: Simd>(set: Set<S>, x: S::f32s, grad_y: S::f32s, sums: &mut [S::f
     let slope = won1.select(set.a1, set.a0);
     let slope = won2.select(set.a2, slope);
     let slope = won3.select(set.a3, slope);
-    let product = grad_y * x;
     let later = won2 | won3;
     let (won0, won1, won2) = (!(won1 | later), won1 & !later, won2 & !won3);
-    sums[0] += keep::<S>(won0, product);
-    sums[4] += keep::<S>(won0, grad_y);
-    sums[1] += keep::<S>(won1, product);
-    sums[5] += keep::<S>(won1, grad_y);
-    sums[2] += keep::<S>(won2, product);
-    sums[6] += keep::<S>(won2, grad_y);
-    sums[3] += keep::<S>(won3, product);
-    sums[7] += keep::<S>(won3, grad_y);
+    let won = both::<S>(won0, counted);
+    sums[0] = add_product::<S>(sums[0], grad_y, x, won);
+    sums[4] = add::<S>(sums[4], grad_y, won);
+    let won = both::<S>(won1, counted);
+    sums[1] = add_product::<S>(sums[1], grad_y, x, won);
+    sums[5] = add::<S>(sums[5], grad_y, won);
+    let won = both::<S>(won2, counted);
+    sums[2] = add_product::<S>(sums[2], grad_y, x, won);
+    sums[6] = add::<S>(sums[6], grad_y, won);
+    let won = both::<S>(won3, counted);
+    sums[3] = add_product::<S>(sums[3], grad_y, x, won);
+    sums[7] = add::<S>(sums[7], grad_y, won);
     grad_y * slope
 }

@@ -1,7 +1,9 @@
 //! Two bent lines: the larger of slopeₖ·(x − cₖ), where the slope is aₖ above cₖ and bₖ elsewhere.
 
 use super::BLOCK;
-use super::lanes::{before_last, keep, last_lanes, load_last, max, replaces, store_last};
+use super::lanes::{
+    add_product, add_up, before_last, both, keep, last_lanes, load_last, max, replaces, store_last,
+};
 use fearless_simd::prelude::*;
 use fearless_simd::{Level, dispatch};
 
@@ -56,14 +58,13 @@ fn forward_rows<S: Simd>(simd: S, len: usize, coefficients: &[f32], x: &[f32], y
     let rows = x.chunks_exact(len).zip(y.chunks_exact_mut(len));
     for ((x, y), row) in rows.zip(coefficients.chunks_exact(6)) {
         let set = Set::splat(simd, row);
-        let last = set.value(load_last(simd, x));
         for (x, y) in x[..whole]
             .chunks_exact(lanes)
             .zip(y[..whole].chunks_exact_mut(lanes))
         {
             set.value(S::f32s::from_slice(simd, x)).store_slice(y);
         }
-        store_last::<S>(last, y);
+        store_last::<S>(set.value(load_last(simd, x)), y);
     }
 }
 
@@ -112,40 +113,48 @@ fn backward_row<S: Simd>(
             .zip(grad_x[start..end].chunks_exact_mut(lanes));
         for ((x, grad_y), grad_x) in vectors {
             let (x, grad_y) = (S::f32s::from_slice(simd, x), S::f32s::from_slice(simd, grad_y));
-            gradients(set, x, grad_y, &mut sums).store_slice(grad_x);
+            gradients(set, x, grad_y, None, &mut sums).store_slice(grad_x);
         }
-        for (total, sum) in totals.iter_mut().zip(sums) {
-            *total += f64::from(sum.reduce_sum());
-        }
-        sums = [S::f32s::splat(simd, 0.0); 6];
         start = end;
+        if start < whole {
+            add_up::<S, 6>(&mut totals, sums);
+            sums = [S::f32s::splat(simd, 0.0); 6];
+        }
     }
-
-    let dx = gradients(set, load_last(simd, x), load_last(simd, grad_y), &mut sums);
+    let counted = Some(last_lanes(simd, x.len() - whole));
+    let dx = gradients(
+        set,
+        load_last(simd, x),
+        load_last(simd, grad_y),
+        counted,
+        &mut sums,
+    );
     store_last::<S>(dx, grad_x);
-    let counted = last_lanes(simd, x.len() - whole);
-    for (total, sum) in totals.iter_mut().zip(sums) {
-        *total += f64::from(keep::<S>(counted, sum).reduce_sum());
-    }
-
+    add_up::<S, 6>(&mut totals, sums);
     for (grad, total) in grad_row.iter_mut().zip(totals) {
         *grad = total as f32;
     }
 }
 
-/// The gradient of x; adds to the sums of those of a0, a1, b0, b1, c0, c1.
+/// The gradient of x; adds to the sums of those of a0, a1, b0, b1, c0, c1. `counted` are the lanes to add, if not all.
 #[inline(always)]
-fn gradients<S: Simd>(set: Set<S>, x: S::f32s, grad_y: S::f32s, sums: &mut [S::f32s; 6]) -> S::f32s {
+fn gradients<S: Simd>(
+    set: Set<S>,
+    x: S::f32s,
+    grad_y: S::f32s,
+    counted: Option<S::mask32s>,
+    sums: &mut [S::f32s; 6],
+) -> S::f32s {
     let (above0, above1) = (x.simd_gt(set.c0), x.simd_gt(set.c1));
     let (slope0, slope1) = (above0.select(set.a0, set.b0), above1.select(set.a1, set.b1));
     let (distance0, distance1) = (x - set.c0, x - set.c1);
-    let won1 = replaces::<S>(slope1 * distance1, slope0 * distance0);
-    let won0 = !won1;
-    sums[0] += keep::<S>(won0, grad_y * keep::<S>(above0, distance0));
-    sums[1] += keep::<S>(won1, grad_y * keep::<S>(above1, distance1));
-    sums[2] += keep::<S>(won0, grad_y * keep::<S>(!above0, distance0));
-    sums[3] += keep::<S>(won1, grad_y * keep::<S>(!above1, distance1));
-    sums[4] += keep::<S>(won0, -(grad_y * slope0));
-    sums[5] += keep::<S>(won1, -(grad_y * slope1));
-    grad_y * won1.select(slope1, slope0)
+    let better = replaces::<S>(slope1 * distance1, slope0 * distance0);
+    let (won0, won1) = (both::<S>(!better, counted), both::<S>(better, counted));
+    sums[0] = add_product::<S>(sums[0], grad_y, keep::<S>(above0, distance0), won0);
+    sums[1] = add_product::<S>(sums[1], grad_y, keep::<S>(above1, distance1), won1);
+    sums[2] = add_product::<S>(sums[2], grad_y, keep::<S>(!above0, distance0), won0);
+    sums[3] = add_product::<S>(sums[3], grad_y, keep::<S>(!above1, distance1), won1);
+    sums[4] = add_product::<S>(sums[4], grad_y, -slope0, won0);
+    sums[5] = add_product::<S>(sums[5], grad_y, -slope1, won1);
+    grad_y * better.select(slope1, slope0)
 }

@@ -73,27 +73,67 @@ pub(crate) fn max<S: Simd>(best: S::f32s, candidate: S::f32s) -> S::f32s {
     replaces::<S>(candidate, best).select(candidate, best)
 }
 
-/// Adds the sums of the lanes of four vectors to four totals: neighbouring lanes are added for all vectors at once, until
-/// one number is left of each.
+/// `sum + a · b` where the mask holds. AVX-512 adds under a mask; elsewhere a mask is one more operation.
 #[inline(always)]
-pub(crate) fn add_up<V: SimdBase<S, Element = f32>, S: Simd>(
-    totals: &mut [f64; 4],
-    [v0, v1, v2, v3]: [V; 4],
-) {
-    let ((even, odd), (even2, odd2)) = (v0.deinterleave(v1), v2.deinterleave(v3));
-    let (even, odd) = (even + odd).deinterleave(even2 + odd2);
-    let mut sums = even + odd;
-    let mut width = V::LEN / 4;
+pub(crate) fn add_product<S: Simd>(sum: S::f32s, a: S::f32s, b: S::f32s, mask: S::mask32s) -> S::f32s {
+    if S::f32s::LEN == 16 {
+        mask.select(a.mul_add(b, sum), sum)
+    } else {
+        sum + keep::<S>(mask, a * b)
+    }
+}
+
+/// `sum + summand` where the mask holds.
+#[inline(always)]
+pub(crate) fn add<S: Simd>(sum: S::f32s, summand: S::f32s, mask: S::mask32s) -> S::f32s {
+    if S::f32s::LEN == 16 {
+        mask.select(sum + summand, sum)
+    } else {
+        sum + keep::<S>(mask, summand)
+    }
+}
+
+/// The lanes of a mask that count, all of them if there is no second one.
+#[inline(always)]
+pub(crate) fn both<S: Simd>(mask: S::mask32s, counted: Option<S::mask32s>) -> S::mask32s {
+    match counted {
+        Some(counted) => mask & counted,
+        None => mask,
+    }
+}
+
+/// Adds the sums of the lanes of up to eight vectors to as many totals: neighbouring lanes are added for two vectors at
+/// once, until one number is left of each.
+#[inline(always)]
+pub(crate) fn add_up<S: Simd, const N: usize>(totals: &mut [f64; N], mut vectors: [S::f32s; N]) {
+    let lanes = S::f32s::LEN;
+    let (mut count, mut width) = (N, lanes);
     while width > 1 {
-        let (even, odd) = sums.deinterleave(sums);
-        sums = even + odd;
+        let mut pair = 0;
+        while 2 * pair < count {
+            let second = vectors[if 2 * pair + 1 < count {
+                2 * pair + 1
+            } else {
+                2 * pair
+            }];
+            let (even, odd) = vectors[2 * pair].deinterleave(second);
+            vectors[pair] = even + odd;
+            pair += 1;
+        }
+        count = count.div_ceil(2);
         width /= 2;
     }
-    let sums = sums.as_slice();
-    totals[0] += f64::from(sums[0]);
-    totals[1] += f64::from(sums[1]);
-    totals[2] += f64::from(sums[2]);
-    totals[3] += f64::from(sums[3]);
+    let mut sums = [0.0; 8 + MAX_LANES];
+    let mut i = 0;
+    while i < count {
+        vectors[i].store_slice(&mut sums[i * lanes..][..lanes]);
+        i += 1;
+    }
+    let mut i = 0;
+    while i < N {
+        totals[i] += f64::from(sums[i]);
+        i += 1;
+    }
 }
 
 /// eˣ: 2ⁿ · eʳ with n = round(x / ln 2), and eʳ by its Taylor polynomial.

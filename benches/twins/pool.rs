@@ -38,7 +38,7 @@ fn sum_rows<S: Simd>(simd: S, len: usize, x: &[f32]) -> [f64; 4] {
             keep::<S>(rest, load_last(simd, x2)),
             keep::<S>(rest, load_last(simd, x3)),
         ];
-        add_up(&mut totals, last);
+        add_up::<S, 4>(&mut totals, last);
     }
     let mut start = 0;
     while start < whole {
@@ -59,7 +59,7 @@ fn sum_rows<S: Simd>(simd: S, len: usize, x: &[f32]) -> [f64; 4] {
             outer2 += inner2;
             outer3 += inner3;
         }
-        add_up(&mut totals, [outer0, outer1, outer2, outer3]);
+        add_up::<S, 4>(&mut totals, [outer0, outer1, outer2, outer3]);
     }
     totals
 }
