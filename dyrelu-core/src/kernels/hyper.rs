@@ -58,9 +58,47 @@ pub fn forward<T: Scalar>(
     hidden: &mut [T],
     residuals: &mut [T],
 ) {
-    linear::forward(
+    let inputs = weights.inputs();
+    forward_with(linear::forward, level, inputs, weights, pooled, hidden, residuals);
+}
+
+/// [`forward`] for weights that [`linear::pack`] has laid out, for the same level. The results are the same bits.
+///
+/// # Panics
+///
+/// As [`forward`].
+pub fn forward_packed<T: Scalar>(
+    level: Level,
+    inputs: usize,
+    weights: Weights<'_, T>,
+    pooled: &[T],
+    hidden: &mut [T],
+    residuals: &mut [T],
+) {
+    forward_with(
+        linear::forward_packed,
         level,
-        weights.inputs(),
+        inputs,
+        weights,
+        pooled,
+        hidden,
+        residuals,
+    );
+}
+
+fn forward_with<T: Scalar>(
+    linear: fn(Level, usize, &[T], &[T], &[T], &mut [T]),
+    level: Level,
+    inputs: usize,
+    weights: Weights<'_, T>,
+    pooled: &[T],
+    hidden: &mut [T],
+    residuals: &mut [T],
+) {
+    let units = weights.fc1_bias.len();
+    linear(
+        level,
+        inputs,
         pooled,
         weights.fc1_weight,
         weights.fc1_bias,
@@ -69,9 +107,9 @@ pub fn forward<T: Scalar>(
     for value in hidden.iter_mut() {
         *value = value.relu();
     }
-    linear::forward(
+    linear(
         level,
-        weights.fc1_bias.len(),
+        units,
         hidden,
         weights.fc2_weight,
         weights.fc2_bias,

@@ -28,6 +28,44 @@ pub fn forward<T: Scalar>(level: Level, inputs: usize, x: &[T], weight: &[T], bi
     }
 }
 
+/// [`forward`] for a weight that [`pack`] has laid out, for the same level. The results are the same bits.
+///
+/// # Panics
+///
+/// As [`forward`].
+pub fn forward_packed<T: Scalar>(
+    level: Level,
+    inputs: usize,
+    x: &[T],
+    packed: &[T],
+    bias: &[T],
+    y: &mut [T],
+) {
+    let samples = y.len().checked_div(bias.len()).unwrap_or(0);
+    assert_eq!(y.len(), samples * bias.len(), "linear: rows of y");
+    assert_eq!(x.len(), samples * inputs, "linear: rows of x");
+    let product = Product {
+        factors: x,
+        row_stride: inputs,
+        step: 1,
+        rows: packed,
+        depth: inputs,
+        summands: bias,
+    };
+    dispatch!(level, simd => packed_product_rows(simd, product, bias.len(), y));
+}
+
+/// Lays a weight out as tiles read it: two vectors of each row of Wᵀ after each other, filled up with zeros.
+///
+/// # Panics
+///
+/// When the weight does not consist of rows of `inputs`.
+pub fn pack<T: Scalar>(level: Level, inputs: usize, weight: &[T], packed: &mut Vec<T>) {
+    let outputs = weight.len().checked_div(inputs).unwrap_or(0);
+    check(inputs, outputs, &[], weight, &[]);
+    dispatch!(level, simd => pack_squares(simd, inputs, outputs, weight, packed));
+}
+
 /// What [`forward`] read besides the bias.
 #[derive(Debug, Clone, Copy)]
 pub struct Operands<'a, T> {
@@ -139,10 +177,8 @@ struct Product<'a, T> {
     summands: &'a [T],
 }
 
-/// Two vectors of up to so many rows are copied to where they stand in line: the panel that a tile multiplies with.
-const PANEL: usize = 64;
-
-type Panel<S, T> = [[Lanes<S, T>; 2]; PANEL];
+/// The rows that are multiplied before their sum is added to c.
+const DEPTH: usize = 64;
 
 /// A tile's place in c: its first row and column, the width of c and of the tile.
 #[derive(Clone, Copy)]
@@ -154,6 +190,8 @@ struct Tile {
 }
 
 /// Writes the product to c, whose rows have `width` elements.
+///
+/// What a tile reads of the rows is copied to where it stands in line.
 #[inline(always)]
 fn product_rows<S: Simd, T: Scalar, const TRANSPOSED: bool>(
     simd: S,
@@ -161,53 +199,70 @@ fn product_rows<S: Simd, T: Scalar, const TRANSPOSED: bool>(
     width: usize,
     c: &mut [T],
 ) {
-    let lanes = Lanes::<S, T>::LEN;
-    let mut panel = [[Lanes::zero(simd); 2]; PANEL];
-    let mut tile = Tile {
-        row: 0,
-        column: 0,
-        width,
-        count: 0,
-    };
-    while tile.column < width {
-        tile.count = (2 * lanes).min(width - tile.column);
+    let mut panel = [[Lanes::zero(simd); 2]; DEPTH];
+    let mut tile = Tile::first::<S, T>(width);
+    while tile.count != 0 {
         let mut start = 0;
         loop {
-            let depth = PANEL.min(product.depth - start);
+            let end = product.depth.min(start + DEPTH);
             if TRANSPOSED {
-                transpose_panel(simd, product, start..start + depth, tile, &mut panel);
+                transpose_panel(simd, product, start..end, tile, &mut panel);
             } else {
-                copy_panel(simd, product, start..start + depth, tile, &mut panel);
+                for (row, panel) in (start..end).zip(&mut panel) {
+                    *panel = load_pair(simd, &product.rows[row * width + tile.column..], tile.count);
+                }
             }
-            let rows = c.len() / width;
-            tile.row = 0;
-            while tile.row + 4 <= rows {
-                add_tile::<S, T, 4>(simd, product, &panel[..depth], start, tile, c);
-                tile.row += 4;
-            }
-            while tile.row < rows {
-                add_tile::<S, T, 1>(simd, product, &panel[..depth], start, tile, c);
-                tile.row += 1;
-            }
-            start += depth;
-            if start == product.depth {
+            add_tiles::<S, T, false>(simd, product, start..end, (&panel, &[]), tile, c);
+            if end == product.depth {
                 break;
             }
+            start = end;
         }
-        tile.column += tile.count;
+        tile = tile.next::<S, T>();
     }
 }
 
+/// As [`product_rows`], for rows that [`pack_squares`] has laid out.
 #[inline(always)]
-fn copy_panel<S: Simd, T: Scalar>(
-    simd: S,
-    product: Product<'_, T>,
-    rows: Range<usize>,
-    tile: Tile,
-    panel: &mut Panel<S, T>,
-) {
-    for (row, panel) in rows.zip(panel) {
-        *panel = load_pair(simd, &product.rows[row * tile.width + tile.column..], tile.count);
+fn packed_product_rows<S: Simd, T: Scalar>(simd: S, product: Product<'_, T>, width: usize, c: &mut [T]) {
+    let tile_len = product.depth * 2 * Lanes::<S, T>::LEN;
+    let mut tile = Tile::first::<S, T>(width);
+    let mut packed = product.rows;
+    while tile.count != 0 {
+        let mut start = 0;
+        loop {
+            let end = product.depth.min(start + DEPTH);
+            add_tiles::<S, T, true>(simd, product, start..end, (&[], packed), tile, c);
+            if end == product.depth {
+                break;
+            }
+            start = end;
+        }
+        packed = &packed[tile_len..];
+        tile = tile.next::<S, T>();
+    }
+}
+
+impl Tile {
+    #[inline(always)]
+    fn first<S: Simd, T: Scalar>(width: usize) -> Self {
+        Self {
+            row: 0,
+            column: 0,
+            width,
+            count: width.min(2 * Lanes::<S, T>::LEN),
+        }
+    }
+
+    /// The tile to the right, with a count of 0 after the last one.
+    #[inline(always)]
+    fn next<S: Simd, T: Scalar>(self) -> Self {
+        let column = self.column + self.count;
+        Self {
+            column,
+            count: (self.width - column).min(2 * Lanes::<S, T>::LEN),
+            ..self
+        }
     }
 }
 
@@ -218,28 +273,18 @@ fn transpose_panel<S: Simd, T: Scalar>(
     product: Product<'_, T>,
     rows: Range<usize>,
     tile: Tile,
-    panel: &mut Panel<S, T>,
+    panel: &mut [[Lanes<S, T>; 2]; DEPTH],
 ) {
     let lanes = Lanes::<S, T>::LEN;
     let mut half = 0;
-    while half < 2 && half * lanes < tile.count {
-        let column = tile.column + half * lanes;
+    while half * lanes < tile.count {
         let mut row = rows.start;
         while row < rows.end {
             let count = lanes.min(rows.end - row);
-            let mut square = [Lanes::zero(simd); MAX_LANES];
-            let mut i = 0;
-            while i < lanes {
-                // What stands beyond the tile is computed too, and not stored.
-                let column = (column + i).min(tile.width - 1);
-                square[i] = Lanes::load_first(simd, &product.rows[column * product.depth + row..], count);
-                i += 1;
-            }
-            let square = Lanes::transpose(square);
-            let mut i = 0;
-            while i < count {
-                panel[row - rows.start + i][half] = square[i];
-                i += 1;
+            let column = tile.column + half * lanes;
+            let square = transposed_square(simd, product.rows, product.depth, [column, row], count);
+            for (panel, column) in panel[row - rows.start..].iter_mut().zip(&square[..count]) {
+                panel[half] = *column;
             }
             row += count;
         }
@@ -247,16 +292,82 @@ fn transpose_panel<S: Simd, T: Scalar>(
     }
 }
 
-/// Adds a panel's part to M rows of c; the first panel overwrites what is there.
+/// From the rows of a matrix, as many as there are lanes, `count` elements of each, as columns. What would stand
+/// below the last row is a copy of it.
 #[inline(always)]
-fn add_tile<S: Simd, T: Scalar, const M: usize>(
+fn transposed_square<S: Simd, T: Scalar>(
+    simd: S,
+    matrix: &[T],
+    width: usize,
+    [row, column]: [usize; 2],
+    count: usize,
+) -> [Lanes<S, T>; MAX_LANES] {
+    let last = matrix.len() / width - 1;
+    let mut square = [Lanes::zero(simd); MAX_LANES];
+    let mut i = 0;
+    while i < Lanes::<S, T>::LEN {
+        square[i] = Lanes::load_first(simd, &matrix[last.min(row + i) * width + column..], count);
+        i += 1;
+    }
+    Lanes::transpose(square)
+}
+
+#[inline(always)]
+fn pack_squares<S: Simd, T: Scalar>(
+    simd: S,
+    inputs: usize,
+    outputs: usize,
+    weight: &[T],
+    packed: &mut Vec<T>,
+) {
+    let lanes = Lanes::<S, T>::LEN;
+    packed.clear();
+    packed.resize(outputs.next_multiple_of(2 * lanes) * inputs, T::default());
+    for o in (0..outputs).step_by(lanes) {
+        let (tile, half) = (o / (2 * lanes), o / lanes % 2);
+        for i in (0..inputs).step_by(lanes) {
+            let columns = lanes.min(inputs - i);
+            let square = transposed_square(simd, weight, inputs, [o, i], columns);
+            for (column, i) in square.iter().zip(i..i + columns) {
+                column.store(&mut packed[((tile * inputs + i) * 2 + half) * lanes..]);
+            }
+        }
+    }
+}
+
+/// Adds the products with some rows to all rows of c at a tile's columns. The rows stand in the panel, or if `PACKED`
+/// in the packed tile.
+#[inline(always)]
+fn add_tiles<S: Simd, T: Scalar, const PACKED: bool>(
     simd: S,
     product: Product<'_, T>,
-    panel: &[[Lanes<S, T>; 2]],
-    start: usize,
+    rows: Range<usize>,
+    source: (&[[Lanes<S, T>; 2]], &[T]),
+    mut tile: Tile,
+    c: &mut [T],
+) {
+    let height = c.len() / tile.width;
+    while tile.row + 4 <= height {
+        add_tile::<S, T, 4, PACKED>(simd, product, rows.clone(), source, tile, c);
+        tile.row += 4;
+    }
+    while tile.row < height {
+        add_tile::<S, T, 1, PACKED>(simd, product, rows.clone(), source, tile, c);
+        tile.row += 1;
+    }
+}
+
+/// [`add_tiles`] for M rows of c; the first rows of the product overwrite what is there.
+#[inline(always)]
+fn add_tile<S: Simd, T: Scalar, const M: usize, const PACKED: bool>(
+    simd: S,
+    product: Product<'_, T>,
+    rows: Range<usize>,
+    (panel, packed): (&[[Lanes<S, T>; 2]], &[T]),
     tile: Tile,
     c: &mut [T],
 ) {
+    let lanes = Lanes::<S, T>::LEN;
     let Product {
         factors,
         row_stride,
@@ -264,9 +375,15 @@ fn add_tile<S: Simd, T: Scalar, const M: usize>(
         summands,
         ..
     } = product;
+    let start = rows.start;
     let mut sums = [[Lanes::zero(simd); 2]; M];
     let mut offset = tile.row * row_stride + start * step;
-    for row in panel {
+    for l in rows {
+        let row = if PACKED {
+            load_pair(simd, &packed[l * 2 * lanes..], 2 * lanes)
+        } else {
+            panel[l - start]
+        };
         let mut m = 0;
         while m < M {
             let factor = Lanes::splat(simd, factors[offset + m * row_stride]);

@@ -103,6 +103,7 @@ impl<A: DynamicActivation, T: Scalar> LayerBuilder<A, T> {
             parameters: parameters(channels, hidden)?,
             init: constants::<A, T>(|coefficient| coefficient.init),
             lambda: constants::<A, T>(|coefficient| coefficient.lambda),
+            generation: 0,
             workspaces: Workspaces::default(),
             activation: PhantomData,
         })

@@ -122,6 +122,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     pub fn load_tensors(&mut self, tensors: &SafeTensors<'_>, prefix: &str) -> Result<(), Error> {
         let tensors = Tensors { tensors, prefix };
         self.parameters = tensors.parameters::<A, T>(self.channels, self.hidden)?;
+        self.generation += 1;
         Ok(())
     }
 

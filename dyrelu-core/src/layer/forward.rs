@@ -2,6 +2,7 @@
 
 use super::plan::Plan;
 use super::samples::Samples;
+use super::workspace::{PackedWeights, Workspace};
 use super::{Cache, Extent, Layer, check_shape, slice, slice_mut};
 use crate::kernels::attention;
 use crate::parallel;
@@ -39,8 +40,9 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         let extent = self.extent(x.shape())?;
         check_shape("output", x.shape(), y.shape())?;
         if !x.is_empty() {
-            self.workspaces
-                .with(|workspace| self.forward_arrays(extent, x, y, &mut workspace.cache));
+            self.workspaces.with(|Workspace { cache, weights, .. }| {
+                self.forward_arrays(extent, x, y, cache, weights);
+            });
         }
         Ok(())
     }
@@ -58,8 +60,9 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
             return Ok(());
         };
         if !slice.is_empty() {
-            self.workspaces
-                .with(|workspace| self.forward_slices(extent, &[], slice, &mut workspace.cache));
+            self.workspaces.with(|Workspace { cache, weights, .. }| {
+                self.forward_slices(extent, &[], slice, cache, weights);
+            });
         }
         Ok(())
     }
@@ -91,7 +94,8 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     ) -> Result<(), Error> {
         let extent = self.extent(x.shape())?;
         check_shape("output", x.shape(), y.shape())?;
-        self.forward_arrays(extent, x, y, cache);
+        self.workspaces
+            .with(|workspace| self.forward_arrays(extent, x, y, cache, &mut workspace.weights));
         Ok(())
     }
 
@@ -101,20 +105,29 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         x: &ArrayRef<T, D>,
         y: &mut ArrayRef<T, D>,
         cache: &mut Cache<T>,
+        weights: &mut PackedWeights<T>,
     ) {
         let x = x.as_standard_layout();
         if let Some(y) = y.as_slice_mut() {
-            self.forward_slices(extent, slice(&x), y, cache);
+            self.forward_slices(extent, slice(&x), y, cache, weights);
         } else {
             let mut y_standard = x.into_owned();
-            self.forward_slices(extent, &[], slice_mut(&mut y_standard), cache);
+            self.forward_slices(extent, &[], slice_mut(&mut y_standard), cache, weights);
             y.assign(&y_standard);
         }
     }
 
     /// x is empty if it stands in y.
-    fn forward_slices(&self, extent: Extent, x: &[T], y: &mut [T], cache: &mut Cache<T>) {
+    fn forward_slices(
+        &self,
+        extent: Extent,
+        x: &[T],
+        y: &mut [T],
+        cache: &mut Cache<T>,
+        weights: &mut PackedWeights<T>,
+    ) {
         cache.resize::<A>(extent, self.hidden);
+        let weights = weights.update(self.level, self.generation, self.hyper());
         let plan = Plan::new(extent);
         let samples = Samples {
             count: extent.samples,
@@ -129,7 +142,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         };
         plan.run(|| {
             parallel::for_each(samples, plan.samples, &|samples| {
-                self.forward_samples(plan, samples);
+                self.forward_samples(plan, weights, samples);
             });
         });
     }

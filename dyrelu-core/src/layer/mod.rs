@@ -89,6 +89,8 @@ pub struct Layer<A, T> {
     temperature: f64,
     level: Level,
     parameters: Parameters<T>,
+    /// Another number whenever the parameters may have changed.
+    generation: u64,
     /// `[P, K]`.
     init: Vec<T>,
     /// `[P, K]`.
@@ -138,6 +140,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     /// ```
     #[must_use]
     pub fn parameters_mut(&mut self) -> impl ExactSizeIterator<Item = (&'static str, ArrayViewMutD<'_, T>)> {
+        self.generation += 1;
         self.parameters.iter_mut()
     }
 
@@ -150,6 +153,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     /// The parameter of this name, to be changed.
     #[must_use]
     pub fn parameter_mut(&mut self, name: &str) -> Option<ArrayViewMutD<'_, T>> {
+        self.generation += 1;
         self.parameters.get_mut(name)
     }
 

@@ -64,7 +64,7 @@ impl Plan {
     /// find x in the cache after its mean is known.
     pub(super) fn group(self) -> usize {
         let sample = self.extent.channels * self.extent.positions;
-        (GROUP / sample.max(1)).next_multiple_of(2).max(2)
+        (GROUP / sample.max(1)).next_multiple_of(4).max(4)
     }
 
     /// The channels of a sample that are applied before as many of another sample are pooled: what is written

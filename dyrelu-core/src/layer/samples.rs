@@ -58,15 +58,15 @@ split!(Channels { x, y, coefficients });
 impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     /// Computes everything for these samples.
     ///
-    /// Groups of samples follow each other: while one is written, the next is read.
-    pub(super) fn forward_samples(&self, plan: Plan, samples: Samples<'_, T>) {
+    /// Groups of samples follow each other: while one is written, the next is read. The weights are packed.
+    pub(super) fn forward_samples(&self, plan: Plan, weights: hyper::Weights<'_, T>, samples: Samples<'_, T>) {
         let group = plan.group();
         let (mut current, mut rest) = parallel::take(samples, group);
         for n in 0..current.count {
             self.pool(plan, &mut current, n, 0..self.channels);
         }
         while current.count != 0 {
-            self.compute_coefficients(plan, &mut current);
+            self.compute_coefficients(plan, weights, &mut current);
             let (mut next, others) = parallel::take(rest, group);
             for n in 0..current.count {
                 if n < next.count {
@@ -111,10 +111,11 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     }
 
     /// From the means to the coefficients, and from the scores to the attention.
-    fn compute_coefficients(&self, plan: Plan, samples: &mut Samples<'_, T>) {
-        hyper::forward(
+    fn compute_coefficients(&self, plan: Plan, weights: hyper::Weights<'_, T>, samples: &mut Samples<'_, T>) {
+        hyper::forward_packed(
             self.level,
-            self.hyper(),
+            self.channels,
+            weights,
             samples.pooled,
             samples.hidden,
             samples.residuals,

@@ -2,6 +2,9 @@
 
 use super::Cache;
 use crate::Scalar;
+use crate::kernels::Level;
+use crate::kernels::hyper::Weights;
+use crate::kernels::linear;
 use std::sync::{Mutex, PoisonError};
 
 /// What a call computes besides its results. The arrays keep their memory, so that only the first call of a size
@@ -10,6 +13,7 @@ use std::sync::{Mutex, PoisonError};
 pub(super) struct Workspace<T> {
     /// Of passes that return none.
     pub(super) cache: Cache<T>,
+    pub(super) weights: PackedWeights<T>,
     /// Of the coefficients, and in the same place of the residuals and raw values.
     pub(super) grad_coefficients: Vec<T>,
     pub(super) grad_attention: Vec<T>,
@@ -23,6 +27,11 @@ impl<T> Default for Workspace<T> {
     fn default() -> Self {
         Self {
             cache: Cache::default(),
+            weights: PackedWeights {
+                generation: None,
+                fc1: Vec::new(),
+                fc2: Vec::new(),
+            },
             grad_coefficients: Vec::new(),
             grad_attention: Vec::new(),
             grad_pooled: Vec::new(),
@@ -47,6 +56,38 @@ impl<T: Scalar> Workspace<T> {
             (&mut self.grad_weights, grad_weights),
         ] {
             array.resize(len, T::default());
+        }
+    }
+}
+
+/// The weights of the hyper function, laid out as the forward pass reads them.
+#[derive(Debug)]
+pub(super) struct PackedWeights<T> {
+    /// Of the parameters that they were made from.
+    generation: Option<u64>,
+    fc1: Vec<T>,
+    fc2: Vec<T>,
+}
+
+impl<T: Scalar> PackedWeights<T> {
+    /// The weights of this generation, which are laid out again only if they are other ones than last time.
+    pub(super) fn update<'a>(
+        &'a mut self,
+        level: Level,
+        generation: u64,
+        weights: Weights<'a, T>,
+    ) -> Weights<'a, T> {
+        if self.generation != Some(generation) {
+            self.generation = Some(generation);
+            let hidden = weights.fc1_bias.len();
+            let inputs = weights.fc1_weight.len() / hidden;
+            linear::pack(level, inputs, weights.fc1_weight, &mut self.fc1);
+            linear::pack(level, hidden, weights.fc2_weight, &mut self.fc2);
+        }
+        Weights {
+            fc1_weight: &self.fc1,
+            fc2_weight: &self.fc2,
+            ..weights
         }
     }
 }
