@@ -8,7 +8,7 @@ use crate::parallel;
 const PARALLEL: usize = 1 << 17;
 
 /// Elements of x in a group of samples.
-const GROUP: usize = 1 << 18;
+const GROUP: usize = 1 << 19;
 
 /// Elements of x in a block of channels.
 const BLOCK: usize = 1 << 14;
