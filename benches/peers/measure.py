@@ -17,6 +17,7 @@ from activations import PAPER
 from agreement import check
 from cases import FORWARD, SECTIONS, Case, cases, tensors
 from onnx_runtime import OnnxContender
+from others import watch
 from pytorch import Careful, Public, TorchContender, compiled, eager, ignore_kinks, reference
 from server import Server
 from turns import Schedule, Timer, alternate, timer
@@ -58,6 +59,7 @@ def measure(case: Case, servers: dict[int, Server], schedule: Schedule) -> dict:
     expected = reference(case.activation, inputs)
     contenders = SECTION_CONTENDERS[case.section](case, inputs, servers)
     differences = {name: check(name, found, expected) for name, (found, _) in contenders.items()}
+    share_of_others = watch(server.process.pid for server in servers.values())
     timings = alternate({name: timer for name, (_, timer) in contenders.items()}, schedule)
     return {
         "section": case.section,
@@ -65,6 +67,7 @@ def measure(case: Case, servers: dict[int, Server], schedule: Schedule) -> dict:
         "work": case.work,
         "shape": case.shape,
         "threads": list(servers),
+        "others": share_of_others(),
         "timings": {name: asdict(timing) for name, timing in timings.items()},
         "differences": differences,
     }
@@ -113,7 +116,8 @@ SECTION_CONTENDERS = {"peers": peers, "cold": cold, "threads": threads}
 
 def show(case: Case, record: dict) -> None:
     minima = "  ".join(f"{name} {timing['minimum'] * 1e6:.1f}" for name, timing in record["timings"].items())
-    print(f"{case.name}, threads {record['threads']}, µs:  {minima}", file=sys.stderr, flush=True)
+    heading = f"{case.name}, threads {record['threads']}, others {record['others']:.0%}, µs:"
+    print(heading, minima, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ TITLES = {
     "public": "PyTorch, public",
 }
 
+OTHERS = "other programs"
+
 PASSES = {"forward": "Forward", "forward_backward": "Forward and backward"}
 
 
@@ -16,6 +18,7 @@ def markdown(machine: dict[str, str], records: list[dict]) -> str:
     """All tables; README.md says how to read them."""
     tables = {"peers": peers_table, "cold": cold_table, "threads": threads_table}
     parts = ["# dyrelu beside its peers", table(["", ""], [[name, value] for name, value in machine.items()])]
+    parts.append("Times in µs.")
     for (section, work, activation, threads), group in groupby(records, key=heading_of):
         parts.append(heading(section, work, activation, threads))
         parts.append(tables[section](list(group)))
@@ -28,17 +31,21 @@ def heading_of(record: dict) -> tuple[str, str, str, tuple[int, ...]]:
 
 def heading(section: str, work: str, activation: str, threads: tuple[int, ...]) -> str:
     arrays = ", arrays in no cache" if section == "cold" else ""
-    count = " and ".join(map(str, threads)) + (" thread" if threads == (1,) else " threads")
-    return f"## {PASSES[work]}, {activation}{arrays}, {count}"
+    return f"## {PASSES[work]}, {activation}{arrays}, {counted(' and '.join(map(str, threads)))}"
+
+
+def counted(threads: str) -> str:
+    return "1 thread" if threads == "1" else f"{threads} threads"
 
 
 def peers_table(records: list[dict]) -> str:
     first = minima(records[0])
     peers = [name for name in TITLES if name in first]
     has_floor = "copy" in first
-    header = ["input", "dyrelu, µs", *(f"{TITLES[name]}, µs" for name in peers)]
+    header = ["input", "dyrelu", *(TITLES[name] for name in peers)]
     header += [f"{TITLES[name]} / dyrelu" for name in peers]
-    header += ["floor, µs", "dyrelu / floor"] if has_floor else []
+    header += ["floor", "dyrelu / floor"] if has_floor else []
+    header.append(OTHERS)
     rows = []
     for record in records:
         times = minima(record)
@@ -48,7 +55,7 @@ def peers_table(records: list[dict]) -> str:
         if has_floor:
             floor = times["copy"] + times["reread"]
             row += [micros(floor), ratio(own, floor)]
-        rows.append(row)
+        rows.append([*row, others(record)])
     return table(header, rows)
 
 
@@ -57,21 +64,22 @@ def cold_table(records: list[dict]) -> str:
     for record in records:
         times = minima(record)
         row = [shape(record), micros(times["dyrelu"]), micros(times["copy"]), ratio(times["dyrelu"], times["copy"])]
-        rows.append(row)
-    return table(["input", "dyrelu, µs", "copy, µs", "dyrelu / copy"], rows)
+        rows.append([*row, others(record)])
+    return table(["input", "dyrelu", "copy", "dyrelu / copy", OTHERS], rows)
 
 
 def threads_table(records: list[dict]) -> str:
-    fewest, *others = minima(records[0])
-    header = ["input", f"{fewest}, µs"]
-    header += [column for threads in others for column in (f"{threads}, µs", f"{fewest} / {threads}")]
+    fewest, *more = minima(records[0])
+    header = ["input", counted(fewest)]
+    header += [column for threads in more for column in (counted(threads), f"{fewest} / {threads}")]
+    header.append(OTHERS)
     rows = []
     for record in records:
         times = minima(record)
         row = [shape(record), micros(times[fewest])]
-        for threads in others:
+        for threads in more:
             row += [micros(times[threads]), ratio(times[fewest], times[threads])]
-        rows.append(row)
+        rows.append([*row, others(record)])
     return table(header, rows)
 
 
@@ -81,6 +89,10 @@ def minima(record: dict) -> dict[str, float]:
 
 def shape(record: dict) -> str:
     return "×".join(map(str, record["shape"]))
+
+
+def others(record: dict) -> str:
+    return f"{record['others']:.0%}"
 
 
 def micros(seconds: float) -> str:

@@ -57,7 +57,7 @@ def environment() -> Path:
     installed = directory / "requirements.txt"
     if not installed.exists() or installed.read_text() != REQUIREMENTS.read_text():
         print("installing the peers: about 2 GB to load, 4.5 GB on the disk", file=sys.stderr)
-        venv.create(directory, clear=True, with_pip=True)
+        venv.create(directory, clear=True, symlinks=True, with_pip=True)
         subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-deps", "-r", REQUIREMENTS], check=True)
         installed.write_text(REQUIREMENTS.read_text())
     return python
