@@ -13,6 +13,9 @@ use fearless_simd::{Level, Simd, dispatch};
 /// Vectors that are added up before the sums of coefficient gradients move on to `f64`.
 const BLOCK: usize = 64;
 
+/// Positions whose attention is used for all channels of a sample before the next ones: a multiple of the lanes.
+const ATTENTION_PART: usize = 2048;
+
 /// What an activation reads besides x.
 #[derive(Debug, Clone, Copy)]
 pub struct Operands<'a, T> {
@@ -298,12 +301,28 @@ fn forward_rows<
     y: &mut [T],
 ) {
     let len = operands.len;
-    let elements = y.len();
-    for (row, y) in y.chunks_exact_mut(len).enumerate() {
-        let sets = splat::<S, T, K, P>(simd, &operands.coefficients[row * K * P..][..K * P]);
-        let attention = &operands.attention[operands.attention_range::<A>(row, elements)];
-        let x = if INPLACE { x } else { &x[row * len..][..len] };
-        forward_row::<S, A, T, K, P, INPLACE>(simd, &sets, attention, x, y);
+    if const { !unshared::<A>() } {
+        for (row, y) in y.chunks_exact_mut(len).enumerate() {
+            let sets = splat::<S, T, K, P>(simd, &operands.coefficients[row * K * P..][..K * P]);
+            let x = if INPLACE { x } else { &x[row * len..][..len] };
+            forward_row::<S, A, T, K, P, INPLACE>(simd, &sets, &[], x, y);
+        }
+        return;
+    }
+    let sample = y.len() / operands.attention.len() * len;
+    for (n, attention) in operands.attention.chunks_exact(len).enumerate() {
+        // All channels use the same part of the attention while it is in the first-level cache.
+        for start in (0..len).step_by(ATTENTION_PART) {
+            let end = len.min(start + ATTENTION_PART);
+            for first in (n * sample..(n + 1) * sample).step_by(len) {
+                let row = first / len;
+                let sets = splat::<S, T, K, P>(simd, &operands.coefficients[row * K * P..][..K * P]);
+                let part = first + start..first + end;
+                let x = if INPLACE { x } else { &x[part.clone()] };
+                let attention = &attention[start..end];
+                forward_row::<S, A, T, K, P, INPLACE>(simd, &sets, attention, x, &mut y[part]);
+            }
+        }
     }
 }
 

@@ -32,5 +32,7 @@ fn forward_lanes<S: Simd, T: Scalar>(simd: S, values: &mut [T]) {
         (Lanes::load(simd, values) * half).tanh().store(values);
     }
     let rest = vectors.into_remainder();
-    (Lanes::load_last(simd, rest) * half).tanh().store_last(rest);
+    if !rest.is_empty() {
+        (Lanes::load_last(simd, rest) * half).tanh().store_last(rest);
+    }
 }
