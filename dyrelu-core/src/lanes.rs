@@ -115,6 +115,23 @@ impl<S: Simd, T: Scalar> Lanes<S, T> {
         slice.copy_from_slice(&buffer[Self::LEN - slice.len()..Self::LEN]);
     }
 
+    /// Writes the last `count` lanes to the last `count` elements of `slice`, and nothing before them.
+    #[inline(always)]
+    pub(crate) fn store_counted(self, count: usize, slice: &mut [T]) {
+        if count == Self::LEN {
+            return self.store_last(slice);
+        }
+        if slice.len() >= Self::LEN {
+            let simd = self.0.token();
+            return Self::select(Self::last(simd, count), self, Self::load_last(simd, slice))
+                .store_last(slice);
+        }
+        let mut buffer = [T::default(); MAX_LANES];
+        self.store(&mut buffer);
+        let start = slice.len() - count;
+        slice[start..].copy_from_slice(&buffer[Self::LEN - count..Self::LEN]);
+    }
+
     /// The sum of all lanes.
     #[inline(always)]
     pub(crate) fn sum(self) -> T {
@@ -172,6 +189,43 @@ impl<S: Simd, T: Scalar> Lanes<S, T> {
         square
     }
 
+    /// The first `count` vectors hold numbers in groups of `count`, a power of two. Afterwards vector i holds the i-th
+    /// number of each group.
+    #[inline(always)]
+    pub(crate) fn split_groups(mut vectors: [Self; MAX_LANES], count: usize) -> [Self; MAX_LANES] {
+        let mut width = 1;
+        while width < count {
+            let groups = vectors;
+            let mut i = 0;
+            while 2 * i < count {
+                let (even, odd) = groups[2 * i].0.deinterleave(groups[2 * i + 1].0);
+                vectors[i] = Self(even);
+                vectors[count / 2 + i] = Self(odd);
+                i += 1;
+            }
+            width *= 2;
+        }
+        vectors
+    }
+
+    /// The inverse of [`split_groups`](Self::split_groups).
+    #[inline(always)]
+    pub(crate) fn join_groups(mut vectors: [Self; MAX_LANES], count: usize) -> [Self; MAX_LANES] {
+        let mut width = 1;
+        while width < count {
+            let cards = vectors;
+            let mut i = 0;
+            while 2 * i < count {
+                let (low, high) = cards[i].0.interleave(cards[count / 2 + i].0);
+                vectors[2 * i] = Self(low);
+                vectors[2 * i + 1] = Self(high);
+                i += 1;
+            }
+            width *= 2;
+        }
+        vectors
+    }
+
     /// The largest of all lanes; NaN when any is NaN.
     #[inline(always)]
     pub(crate) fn largest(self) -> T {
@@ -201,6 +255,24 @@ impl<S: Simd, T: Scalar> Lanes<S, T> {
     #[inline(always)]
     pub(crate) fn keep(self, mask: NativeMask<S, T>) -> Self {
         Self(T::keep(mask, self.0))
+    }
+
+    /// The larger value, if neither is NaN.
+    #[inline(always)]
+    pub(crate) fn max_of_numbers(self, other: Self) -> Self {
+        Self(self.0.max(other.0))
+    }
+
+    /// The smaller value, if neither is NaN.
+    #[inline(always)]
+    pub(crate) fn min_of_numbers(self, other: Self) -> Self {
+        Self(self.0.min(other.0))
+    }
+
+    /// Whether all lanes are zero.
+    #[inline(always)]
+    pub(crate) fn is_zero(self) -> bool {
+        self.eq(&self.zeroed()).all_true()
     }
 
     /// The bits of both.
@@ -312,13 +384,13 @@ impl<S: Simd, T: Scalar> Elementwise for Lanes<S, T> {
     #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
     #[inline(always)]
     fn max(self, other: Self) -> Self {
-        Self(self.0.max(other.0)).or(Self(other.0.max(self.0)))
+        self.max_of_numbers(other).or(other.max_of_numbers(self))
     }
 
     #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
     #[inline(always)]
     fn min(self, other: Self) -> Self {
-        Self(self.0.min(other.0)).or(Self(other.0.min(self.0)))
+        self.min_of_numbers(other).or(other.min_of_numbers(self))
     }
 
     #[inline(always)]

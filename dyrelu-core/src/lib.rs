@@ -23,6 +23,7 @@
 mod activation;
 mod elementwise;
 mod error;
+mod finiteness;
 pub mod kernels;
 mod lanes;
 mod layer;

@@ -12,7 +12,8 @@
 //! | raw, residuals, coefficients | `[N, C or 1, P, K]` | |
 //! | scores, softmax, attention π | `[N, S]` | mode C only |
 //!
-//! A kernel takes the [`Level`], the instruction set that it runs on; [`Level::new`] detects the best one.
+//! A kernel takes the [`Level`], the instruction set that it runs on; [`Level::new`] detects the best one, and
+//! [`levels`] names all. (Layers take the best one, or the one that [`DYRELU_LEVEL`](crate::LayerBuilder::build) names.)
 //! Lengths that do not fit together are a bug of the caller and panic: layers check shapes once, at their
 //! public methods.
 //!
@@ -25,9 +26,11 @@
 pub mod attention;
 pub mod coefficients;
 pub mod hyper;
+pub(crate) mod level;
 pub mod linear;
 pub mod piecewise;
 pub mod pool;
 pub mod squash;
 
 pub use fearless_simd::Level;
+pub use level::levels;

@@ -5,6 +5,7 @@
 //! position; for a homogeneous piece that is the same as y = π · B(x), which is what the kernels compute.
 
 use crate::activation::{Combine, DynamicActivation, Sharing};
+use crate::finiteness::is_never_nan;
 use crate::lanes::Lanes;
 use crate::scalar::NativeMask;
 use crate::{Elementwise, Piece, PieceGrad, Scalar};
@@ -209,10 +210,10 @@ impl<T> Operands<'_, T> {
 }
 
 /// K sets of P coefficients, each in all lanes.
-type Sets<S, T, const K: usize, const P: usize> = [[Lanes<S, T>; P]; K];
+pub(super) type Sets<S, T, const K: usize, const P: usize> = [[Lanes<S, T>; P]; K];
 
 #[inline(always)]
-fn zeros<S: Simd, T: Scalar, const K: usize, const P: usize>(simd: S) -> Sets<S, T, K, P> {
+pub(super) fn zeros<S: Simd, T: Scalar, const K: usize, const P: usize>(simd: S) -> Sets<S, T, K, P> {
     [[Lanes::zero(simd); P]; K]
 }
 
@@ -252,7 +253,7 @@ fn effective<S: Simd, A: DynamicActivation, T: Scalar, const P: usize>(
 // even compiled.
 
 /// Mode C, where every position has its π.
-const fn unshared<A: DynamicActivation>() -> bool {
+pub(super) const fn unshared<A: DynamicActivation>() -> bool {
     matches!(A::SHARING, Sharing::Unshared)
 }
 
@@ -326,6 +327,9 @@ fn forward_rows<
     }
 }
 
+/// From so many vectors in a row on, it pays to look for a NaN once instead of in every maximum.
+const LONG: usize = 8;
+
 #[inline(always)]
 fn forward_row<
     S: Simd,
@@ -341,41 +345,99 @@ fn forward_row<
     x: &[T],
     y: &mut [T],
 ) {
+    if const { chooses::<A>(K) && !scales_coefficients::<A>() && !INPLACE }
+        && is_never_nan::<A, P>()
+        && y.len() >= LONG * Lanes::<S, T>::LEN
+    {
+        let not_finite = forward_row_with::<S, A, T, K, P, false, true>(simd, sets, attention, x, y);
+        if not_finite.is_zero() {
+            return;
+        }
+    }
+    forward_row_with::<S, A, T, K, P, INPLACE, false>(simd, sets, attention, x, y);
+}
+
+/// One row of y. If `NUMBERS`, it is right only if the returned lanes are all zero: then x and the coefficients are
+/// finite, and no piece is NaN.
+#[inline(always)]
+fn forward_row_with<
+    S: Simd,
+    A: DynamicActivation + Piece<P>,
+    T: Scalar,
+    const K: usize,
+    const P: usize,
+    const INPLACE: bool,
+    const NUMBERS: bool,
+>(
+    simd: S,
+    sets: &Sets<S, T, K, P>,
+    attention: &[T],
+    x: &[T],
+    y: &mut [T],
+) -> Lanes<S, T> {
     let lanes = Lanes::<S, T>::LEN;
     let whole = before_last::<S, T>(y.len());
     // The last vector comes first: in place, the vectors before it overwrite a part of its x.
     let last_x = Lanes::load_last(simd, if INPLACE { y } else { x });
-    let last_y = value::<S, A, T, K, P>(last_x, sets, Lanes::load_last(simd, attention));
+    let last_y = value::<S, A, T, K, P, NUMBERS>(last_x, sets, Lanes::load_last(simd, attention));
+    let zero = Lanes::zero(simd);
+    // 0 · u is NaN if u is infinite or NaN.
+    let mut not_finite = zero;
+    if NUMBERS {
+        not_finite = last_x.mul_add(zero, not_finite);
+        let mut k = 0;
+        while k < K {
+            let mut p = 0;
+            while p < P {
+                not_finite = sets[k][p].mul_add(zero, not_finite);
+                p += 1;
+            }
+            k += 1;
+        }
+    }
     let vectors = y[..whole].chunks_exact_mut(lanes);
     if const { unshared::<A>() } {
         let vectors = vectors.zip(attention[..whole].chunks_exact(lanes));
         if INPLACE {
             for (y, pi) in vectors {
-                value::<S, A, T, K, P>(Lanes::load(simd, y), sets, Lanes::load(simd, pi)).store(y);
+                value::<S, A, T, K, P, NUMBERS>(Lanes::load(simd, y), sets, Lanes::load(simd, pi)).store(y);
             }
         } else {
             for ((y, pi), x) in vectors.zip(x[..whole].chunks_exact(lanes)) {
-                value::<S, A, T, K, P>(Lanes::load(simd, x), sets, Lanes::load(simd, pi)).store(y);
+                let x = Lanes::load(simd, x);
+                if NUMBERS {
+                    not_finite = x.mul_add(zero, not_finite);
+                }
+                value::<S, A, T, K, P, NUMBERS>(x, sets, Lanes::load(simd, pi)).store(y);
             }
         }
+    } else if INPLACE {
+        for y in vectors {
+            value::<S, A, T, K, P, NUMBERS>(Lanes::load(simd, y), sets, zero).store(y);
+        }
     } else {
-        let no_pi = Lanes::zero(simd);
-        if INPLACE {
-            for y in vectors {
-                value::<S, A, T, K, P>(Lanes::load(simd, y), sets, no_pi).store(y);
+        for (y, x) in vectors.zip(x[..whole].chunks_exact(lanes)) {
+            let x = Lanes::load(simd, x);
+            if NUMBERS {
+                not_finite = x.mul_add(zero, not_finite);
             }
-        } else {
-            for (y, x) in vectors.zip(x[..whole].chunks_exact(lanes)) {
-                value::<S, A, T, K, P>(Lanes::load(simd, x), sets, no_pi).store(y);
-            }
+            value::<S, A, T, K, P, NUMBERS>(x, sets, zero).store(y);
         }
     }
     last_y.store_last(y);
+    not_finite
 }
 
-/// The activation of one vector; π matters in mode C only.
+/// The activation of one vector; π matters in mode C only. If `NUMBERS`, no piece is NaN.
 #[inline(always)]
-fn value<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: usize, const P: usize>(
+fn value<
+    S: Simd,
+    A: DynamicActivation + Piece<P>,
+    T: Scalar,
+    const K: usize,
+    const P: usize,
+    const NUMBERS: bool,
+>(
     x: Lanes<S, T>,
     sets: &Sets<S, T, K, P>,
     pi: Lanes<S, T>,
@@ -385,9 +447,17 @@ fn value<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: usize, co
     while k < K {
         let candidate = A::value(x, effective::<S, A, T, P>(sets[k], pi));
         y = if const { combines::<A>(Combine::Max) } {
-            y.max(candidate)
+            if NUMBERS {
+                y.max_of_numbers(candidate)
+            } else {
+                y.max(candidate)
+            }
         } else if const { combines::<A>(Combine::Min) } {
-            y.min(candidate)
+            if NUMBERS {
+                y.min_of_numbers(candidate)
+            } else {
+                y.min(candidate)
+            }
         } else {
             y + candidate
         };
@@ -460,7 +530,8 @@ fn backward_row<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: us
     let (last_x, last_grad) = (Lanes::load_last(simd, x), Lanes::load_last(simd, grad_y));
     let last_pi = Lanes::load_last(simd, attention);
     let counted = Some(Lanes::<S, T>::last(simd, x.len() - whole));
-    let (last_dx, last_dpi) = gradients::<S, A, T, K, P>(last_x, last_grad, sets, last_pi, counted, &mut sums);
+    let (last_dx, last_dpi) =
+        gradients::<S, A, T, K, P>(last_x, last_grad, sets, last_pi, counted, &mut sums);
     let last_grad_pi = Lanes::load_last(simd, grad_attention) + last_dpi;
 
     let mut start = 0;
@@ -549,7 +620,13 @@ fn add_up_groups<S: Simd, T: Scalar, const K: usize, const P: usize, const M: us
 /// For the coefficients and π only the `counted` lanes count, if given: the others are counted elsewhere. A piece
 /// that lost adds nothing, whatever its gradient is: products are masked and not factors, for 0 · ∞ would be NaN.
 #[inline(always)]
-fn gradients<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: usize, const P: usize>(
+pub(super) fn gradients<
+    S: Simd,
+    A: DynamicActivation + Piece<P>,
+    T: Scalar,
+    const K: usize,
+    const P: usize,
+>(
     x: Lanes<S, T>,
     grad_y: Lanes<S, T>,
     sets: &Sets<S, T, K, P>,

@@ -8,10 +8,10 @@ use fearless_simd::{Level, Simd, dispatch};
 pub(crate) const ROWS: usize = 4;
 
 /// Vectors that are added to one sum before it moves on to the sum of such sums.
-const DEPTH: usize = 8;
+pub(super) const DEPTH: usize = 8;
 
 /// Sums that are added up before their sum moves on to `f64`.
-const BLOCKS: usize = 16;
+pub(super) const BLOCKS: usize = 16;
 
 /// `pooled[r] = mean(x[r, ..])` for rows of `len` elements; the mean of no elements is 0.
 ///

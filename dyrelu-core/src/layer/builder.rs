@@ -3,7 +3,7 @@
 use super::parameters::Parameters;
 use super::workspace::Workspaces;
 use super::{Layer, set_len};
-use crate::kernels::Level;
+use crate::kernels::level;
 use crate::kernels::piecewise::PieceSet;
 use crate::{Coefficient, DynamicActivation, Error, PerPiece, Scalar, Sharing};
 use core::fmt;
@@ -71,11 +71,19 @@ impl<A: DynamicActivation, T: Scalar> LayerBuilder<A, T> {
 
     /// Makes the layer, with parameters from U(−1/√inputs, 1/√inputs) as PyTorch's linear layers have them.
     ///
+    /// # Instruction set
+    ///
+    /// All layers of a process use the best instruction set of the machine, or the one that the environment variable
+    /// `DYRELU_LEVEL` names when the first layer is made: `sse2`, `sse4.2`, `avx2`, `avx512` or `neon`, as far as
+    /// the machine has them ([`kernels::levels`](crate::kernels::levels)).
+    /// One program gives the same bits on all machines that have the level that it is pinned to, if no piece needs
+    /// `ln`, `ln_1p`, `softplus`, `sin`, `cos` or `tan`: these come from the system's mathematical library.
+    ///
     /// # Errors
     ///
     /// [`Error::Option`] when there are no channels, no hidden units or a reduction of zero, when the
-    /// temperature or its inverse is not positive and finite or the activation has no spatial attention, and when the
-    /// parameters would not fit into memory.
+    /// temperature or its inverse is not positive and finite or the activation has no spatial attention, when the
+    /// parameters would not fit into memory, and when `DYRELU_LEVEL` does not name a level of this machine.
     pub fn build(self) -> Result<Layer<A, T>, Error> {
         let seed = self.seed;
         self.build_with(|channels, hidden| Parameters::random::<A>(channels, hidden, seed))
@@ -95,11 +103,12 @@ impl<A: DynamicActivation, T: Scalar> LayerBuilder<A, T> {
             check_temperature::<A, T>(temperature)?;
         }
         let () = const { check_lengths::<A>() };
+        let level = level::of_layers()?;
         Ok(Layer {
             channels,
             hidden,
             temperature: self.temperature.unwrap_or(10.0),
-            level: Level::new(),
+            level,
             parameters: parameters(channels, hidden)?,
             init: constants::<A, T>(|coefficient| coefficient.init),
             lambda: constants::<A, T>(|coefficient| coefficient.lambda),

@@ -85,7 +85,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     ///
     /// [`Error::Safetensors`], [`Error::MissingTensor`], [`Error::UnknownTensor`], [`Error::TensorShape`],
     /// [`Error::TensorType`], [`Error::Constants`] or [`Error::Metadata`] for bytes that are no layer of this
-    /// activation and number type.
+    /// activation and number type; [`Error::Option`] when `DYRELU_LEVEL` does not name a level of this machine.
     pub fn from_safetensors(bytes: &[u8]) -> Result<Self, Error> {
         let tensors = SafeTensors::deserialize(bytes).map_err(Error::Safetensors)?;
         let tensors = Tensors {

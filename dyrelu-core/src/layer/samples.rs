@@ -59,7 +59,12 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     /// Computes everything for these samples.
     ///
     /// Groups of samples follow each other: while one is written, the next is read. The weights are packed.
-    pub(super) fn forward_samples(&self, plan: Plan, weights: hyper::Weights<'_, T>, samples: Samples<'_, T>) {
+    pub(super) fn forward_samples(
+        &self,
+        plan: Plan,
+        weights: hyper::Weights<'_, T>,
+        samples: Samples<'_, T>,
+    ) {
         let group = plan.group();
         let (mut current, mut rest) = parallel::take(samples, group);
         for n in 0..current.count {
