@@ -38,7 +38,7 @@ fn ratio_limit(kernel: &str) -> Option<f64> {
 fn count_limit(kernel: &str) -> Option<f64> {
     match kernel {
         "pool" => Some(0.5),
-        "forward affine K=2" => Some(1.4),
+        "forward affine K=2" => Some(1.3),
         "backward affine K=2" => Some(3.3),
         "forward swish K=2" => Some(12.5),
         "backward swish K=2" => Some(18.5),

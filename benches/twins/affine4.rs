@@ -1,9 +1,10 @@
 //! Four lines: y = max(a₀·x + b₀, …, a₃·x + b₃).
 
-use super::BLOCK;
 use super::lanes::{
-    add, add_product, add_up, before_last, both, last_lanes, load_last, max, replaces, store_last,
+    add, add_product, add_up, before_last, both, last_lanes, load_last, max, max_of_numbers, replaces,
+    store_last,
 };
+use super::{BLOCK, LONG};
 use fearless_simd::prelude::*;
 use fearless_simd::{Level, dispatch};
 
@@ -41,6 +42,14 @@ impl<S: Simd> Set<S> {
         let y = max::<S>(y, self.a2.mul_add(x, self.b2));
         max::<S>(y, self.a3.mul_add(x, self.b3))
     }
+
+    /// The value, if no piece is NaN.
+    #[inline(always)]
+    fn value_of_numbers(self, x: S::f32s) -> S::f32s {
+        let y = max_of_numbers::<S>(self.a0.mul_add(x, self.b0), self.a1.mul_add(x, self.b1));
+        let y = max_of_numbers::<S>(y, self.a2.mul_add(x, self.b2));
+        max_of_numbers::<S>(y, self.a3.mul_add(x, self.b3))
+    }
 }
 
 pub(crate) fn forward(level: Level, len: usize, coefficients: &[f32], x: &[f32], y: &mut [f32]) {
@@ -56,6 +65,9 @@ fn forward_rows<S: Simd>(simd: S, len: usize, coefficients: &[f32], x: &[f32], y
     let rows = x.chunks_exact(len).zip(y.chunks_exact_mut(len));
     for ((x, y), row) in rows.zip(coefficients.chunks_exact(8)) {
         let set = Set::splat(simd, row);
+        if len >= LONG * lanes && forward_numbers(simd, set, x, y) {
+            continue;
+        }
         for (x, y) in x[..whole]
             .chunks_exact(lanes)
             .zip(y[..whole].chunks_exact_mut(lanes))
@@ -64,6 +76,35 @@ fn forward_rows<S: Simd>(simd: S, len: usize, coefficients: &[f32], x: &[f32], y
         }
         store_last::<S>(set.value(load_last(simd, x)), y);
     }
+}
+
+/// One row of y, right only if this is true: then x and the coefficients are finite, and no piece is NaN.
+#[inline(always)]
+fn forward_numbers<S: Simd>(simd: S, set: Set<S>, x: &[f32], y: &mut [f32]) -> bool {
+    let lanes = S::f32s::LEN;
+    let whole = before_last::<S>(x.len());
+    let zero = S::f32s::splat(simd, 0.0);
+    // 0 · u is NaN if u is infinite or NaN.
+    let mut not_finite = set.a0 * zero;
+    not_finite = set.a1.mul_add(zero, not_finite);
+    not_finite = set.a2.mul_add(zero, not_finite);
+    not_finite = set.a3.mul_add(zero, not_finite);
+    not_finite = set.b0.mul_add(zero, not_finite);
+    not_finite = set.b1.mul_add(zero, not_finite);
+    not_finite = set.b2.mul_add(zero, not_finite);
+    not_finite = set.b3.mul_add(zero, not_finite);
+    for (x, y) in x[..whole]
+        .chunks_exact(lanes)
+        .zip(y[..whole].chunks_exact_mut(lanes))
+    {
+        let x = S::f32s::from_slice(simd, x);
+        not_finite = x.mul_add(zero, not_finite);
+        set.value_of_numbers(x).store_slice(y);
+    }
+    let x = load_last(simd, x);
+    not_finite = x.mul_add(zero, not_finite);
+    store_last::<S>(set.value_of_numbers(x), y);
+    not_finite.simd_eq(zero).all_true()
 }
 
 pub(crate) fn backward(

@@ -73,6 +73,12 @@ pub(crate) fn max<S: Simd>(best: S::f32s, candidate: S::f32s) -> S::f32s {
     replaces::<S>(candidate, best).select(candidate, best)
 }
 
+/// The larger value, if neither is NaN.
+#[inline(always)]
+pub(crate) fn max_of_numbers<S: Simd>(best: S::f32s, candidate: S::f32s) -> S::f32s {
+    best.max(candidate)
+}
+
 /// `sum + a · b` where the mask holds. AVX-512 adds under a mask; elsewhere a mask is one more operation.
 #[inline(always)]
 pub(crate) fn add_product<S: Simd>(sum: S::f32s, a: S::f32s, b: S::f32s, mask: S::mask32s) -> S::f32s {

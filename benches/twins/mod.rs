@@ -31,6 +31,9 @@ use dyrelu::{DynamicActivation, dynamic_activation};
 /// Vectors that are added up before a sum moves on to `f64`.
 const BLOCK: usize = 64;
 
+/// From so many vectors in a row on, a maximum first takes all numbers for finite.
+const LONG: usize = 8;
+
 #[dynamic_activation(k = 1, share = "spatial")]
 pub(crate) struct Affine1;
 
