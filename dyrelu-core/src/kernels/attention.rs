@@ -147,7 +147,7 @@ pub fn pool_backward<T: Scalar>(
 }
 
 impl<T> Operands<'_, T> {
-    fn check(&self, x: &[T], scores: &[T]) {
+    pub(super) fn check(&self, x: &[T], scores: &[T]) {
         let samples = scores.len() / self.positions.max(1);
         assert_eq!(
             scores.len(),

@@ -24,6 +24,7 @@
 //! sum near the largest number may overflow on one level and not on another.
 
 pub mod attention;
+pub mod channels_last;
 pub mod coefficients;
 pub mod hyper;
 pub(crate) mod level;

@@ -4,6 +4,7 @@
 //! channel of a sample in modes B and C. In mode C every coefficient is multiplied by the attention π of its
 //! position; for a homogeneous piece that is the same as y = π · B(x), which is what the kernels compute.
 
+use super::channels_last;
 use crate::activation::{Combine, DynamicActivation, Sharing};
 use crate::finiteness::is_never_nan;
 use crate::lanes::Lanes;
@@ -64,6 +65,30 @@ pub trait PieceSet<A>: sealed::Sealed + 'static {
         grad_y: &[T],
         grads: Gradients<'_, T>,
     );
+
+    /// [`channels_last::piecewise::forward`] for this K and P.
+    fn forward_channels_last<T: Scalar>(
+        level: Level,
+        operands: channels_last::piecewise::Operands<'_, T>,
+        x: &[T],
+        y: &mut [T],
+    );
+
+    /// [`channels_last::piecewise::forward_inplace`] for this K and P.
+    fn forward_channels_last_inplace<T: Scalar>(
+        level: Level,
+        operands: channels_last::piecewise::Operands<'_, T>,
+        x: &mut [T],
+    );
+
+    /// [`channels_last::piecewise::backward`] for this K and P.
+    fn backward_channels_last<T: Scalar>(
+        level: Level,
+        operands: channels_last::piecewise::Operands<'_, T>,
+        x: &[T],
+        grad_y: &[T],
+        grads: Gradients<'_, T>,
+    );
 }
 
 /// K pieces of P coefficients each.
@@ -92,6 +117,33 @@ impl<A: DynamicActivation + Piece<P>, const K: usize, const P: usize> PieceSet<A
         grads: Gradients<'_, T>,
     ) {
         backward::<A, T, K, P>(level, operands, x, grad_y, grads);
+    }
+
+    fn forward_channels_last<T: Scalar>(
+        level: Level,
+        operands: channels_last::piecewise::Operands<'_, T>,
+        x: &[T],
+        y: &mut [T],
+    ) {
+        channels_last::piecewise::forward::<A, T, K, P>(level, operands, x, y);
+    }
+
+    fn forward_channels_last_inplace<T: Scalar>(
+        level: Level,
+        operands: channels_last::piecewise::Operands<'_, T>,
+        x: &mut [T],
+    ) {
+        channels_last::piecewise::forward_inplace::<A, T, K, P>(level, operands, x);
+    }
+
+    fn backward_channels_last<T: Scalar>(
+        level: Level,
+        operands: channels_last::piecewise::Operands<'_, T>,
+        x: &[T],
+        grad_y: &[T],
+        grads: Gradients<'_, T>,
+    ) {
+        channels_last::piecewise::backward::<A, T, K, P>(level, operands, x, grad_y, grads);
     }
 }
 
@@ -430,7 +482,7 @@ fn forward_row_with<
 
 /// The activation of one vector; π matters in mode C only. If `NUMBERS`, no piece is NaN.
 #[inline(always)]
-fn value<
+pub(super) fn value<
     S: Simd,
     A: DynamicActivation + Piece<P>,
     T: Scalar,

@@ -1,9 +1,9 @@
 //! Global average pooling of `[N, S, C]`: the mean of each channel of a sample.
 
 use super::{load, store};
-use crate::Scalar;
 use crate::kernels::pool::{BLOCKS, DEPTH};
 use crate::lanes::{Lanes, MAX_LANES};
+use crate::{Elementwise, Scalar};
 use fearless_simd::{Level, Simd, dispatch};
 
 /// Vectors that are added up together, to hide the latency of an addition.
@@ -134,10 +134,7 @@ fn sum<S: Simd, T: Scalar, const M: usize, const SCORED: bool, const PARTIAL: bo
                 let mut i = 0;
                 while i < depth {
                     let s = start + i * lanes + j;
-                    inner = add(
-                        inner,
-                        vectors::<S, T, M, PARTIAL>(simd, x, s * channels + end),
-                    );
+                    inner = add(inner, vectors::<S, T, M, PARTIAL>(simd, x, s * channels + end));
                     i += 1;
                 }
                 sums[j] = add(sums[j], inner);
@@ -185,10 +182,7 @@ fn vectors<S: Simd, T: Scalar, const M: usize, const PARTIAL: bool>(
 }
 
 #[inline(always)]
-fn add<S: Simd, T: Scalar, const M: usize>(
-    mut a: [Lanes<S, T>; M],
-    b: [Lanes<S, T>; M],
-) -> [Lanes<S, T>; M] {
+fn add<S: Simd, T: Scalar, const M: usize>(mut a: [Lanes<S, T>; M], b: [Lanes<S, T>; M]) -> [Lanes<S, T>; M] {
     let mut m = 0;
     while m < M {
         a[m] = a[m] + b[m];
