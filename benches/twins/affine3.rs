@@ -1,7 +1,7 @@
 //! Three lines: y = max(a₀·x + b₀, a₁·x + b₁, a₂·x + b₂).
 
 use super::lanes::{
-    add, add_product, add_up, before_last, both, last_lanes, load_last, max, max_of_numbers, replaces,
+    add, add_product, add_up, before_last, both, last_lanes, load_last, max, max_of_numbers, or, replaces,
     store_last,
 };
 use super::{BLOCK, LONG};
@@ -90,7 +90,7 @@ fn forward_numbers<S: Simd>(simd: S, set: Set<S>, x: &[f32], y: &mut [f32]) -> b
         .zip(y[..whole].chunks_exact_mut(lanes))
     {
         let x = S::f32s::from_slice(simd, x);
-        not_finite = x.mul_add(zero, not_finite);
+        not_finite = or::<S>(not_finite, x * zero);
         set.value_of_numbers(x).store_slice(y);
     }
     let x = load_last(simd, x);

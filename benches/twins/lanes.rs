@@ -49,6 +49,12 @@ pub(crate) fn keep<S: Simd>(mask: S::mask32s, vector: S::f32s) -> S::f32s {
     <S::f32s as SimdFloat<S>>::from_bits(vector.to_bits() & mask)
 }
 
+/// The bits of both.
+#[inline(always)]
+pub(crate) fn or<S: Simd>(a: S::f32s, b: S::f32s) -> S::f32s {
+    <S::f32s as SimdFloat<S>>::from_bits(a.to_bits() | b.to_bits())
+}
+
 /// Whether a candidate replaces the best value so far: it is larger, or NaN.
 #[inline(always)]
 pub(crate) fn replaces<S: Simd>(candidate: S::f32s, best: S::f32s) -> S::mask32s {
@@ -62,8 +68,7 @@ pub(crate) fn replaces<S: Simd>(candidate: S::f32s, best: S::f32s) -> S::mask32s
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 pub(crate) fn max<S: Simd>(best: S::f32s, candidate: S::f32s) -> S::f32s {
-    let bits = best.max(candidate).to_bits() | candidate.max(best).to_bits();
-    <S::f32s as SimdFloat<S>>::from_bits(bits)
+    or::<S>(best.max(candidate), candidate.max(best))
 }
 
 /// The larger value; NaN if either is NaN.
