@@ -251,6 +251,12 @@ impl<S: Simd, T: Scalar> Lanes<S, T> {
         NativeMask::<S, T>::from_bitmask(simd, bits)
     }
 
+    /// A mask that holds in no lane.
+    #[inline(always)]
+    pub(crate) fn never(self) -> NativeMask<S, T> {
+        NativeMask::<S, T>::splat(self.0.token(), false)
+    }
+
     /// `self` where the mask holds, zero elsewhere.
     #[inline(always)]
     pub(crate) fn keep(self, mask: NativeMask<S, T>) -> Self {
@@ -277,7 +283,7 @@ impl<S: Simd, T: Scalar> Lanes<S, T> {
 
     /// The bits of both.
     #[inline(always)]
-    fn or(self, other: Self) -> Self {
+    pub(crate) fn or(self, other: Self) -> Self {
         Self(<T::Native<S> as SimdFloat<S>>::from_bits(
             self.0.to_bits() | other.0.to_bits(),
         ))

@@ -355,8 +355,11 @@ fn forward_rows<
 ) {
     let len = operands.len;
     if const { !unshared::<A>() } {
-        for (row, y) in y.chunks_exact_mut(len).enumerate() {
-            let sets = splat::<S, T, K, P>(simd, &operands.coefficients[row * K * P..][..K * P]);
+        let rows = y
+            .chunks_exact_mut(len)
+            .zip(operands.coefficients.chunks_exact(K * P));
+        for (row, (y, coefficients)) in rows.enumerate() {
+            let sets = splat::<S, T, K, P>(simd, coefficients);
             let x = if INPLACE { x } else { &x[row * len..][..len] };
             forward_row::<S, A, T, K, P, INPLACE>(simd, &sets, &[], x, y);
         }
@@ -458,7 +461,7 @@ fn forward_row_with<
             for ((y, pi), x) in vectors.zip(x[..whole].chunks_exact(lanes)) {
                 let x = Lanes::load(simd, x);
                 if NUMBERS {
-                    not_finite = x.mul_add(zero, not_finite);
+                    not_finite = not_finite.or(x * zero);
                 }
                 value::<S, A, T, K, P, NUMBERS>(x, sets, Lanes::load(simd, pi)).store(y);
             }
@@ -471,7 +474,7 @@ fn forward_row_with<
         for (y, x) in vectors.zip(x[..whole].chunks_exact(lanes)) {
             let x = Lanes::load(simd, x);
             if NUMBERS {
-                not_finite = x.mul_add(zero, not_finite);
+                not_finite = not_finite.or(x * zero);
             }
             value::<S, A, T, K, P, NUMBERS>(x, sets, zero).store(y);
         }
@@ -537,8 +540,12 @@ fn backward_rows<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: u
         .chunks_exact(len)
         .zip(grad_y.chunks_exact(len))
         .zip(grad_x.chunks_exact_mut(len));
-    for (row, ((x, grad_y), grad_x)) in rows.enumerate() {
-        let sets = splat::<S, T, K, P>(simd, &operands.coefficients[row * K * P..][..K * P]);
+    let sets = operands
+        .coefficients
+        .chunks_exact(K * P)
+        .zip(grad_coefficients.chunks_exact_mut(K * P));
+    for (row, (((x, grad_y), grad_x), (coefficients, grad_coefficients))) in rows.zip(sets).enumerate() {
+        let sets = splat::<S, T, K, P>(simd, coefficients);
         let attention = operands.attention_range::<A>(row, elements);
         let totals = backward_row::<S, A, T, K, P>(
             simd,
@@ -549,7 +556,6 @@ fn backward_rows<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: u
             grad_x,
             &mut grad_attention[attention],
         );
-        let grad_coefficients = &mut grad_coefficients[row * K * P..][..K * P];
         let mut k = 0;
         while k < K {
             let mut p = 0;
@@ -577,14 +583,6 @@ fn backward_row<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: us
     let whole = before_last::<S, T>(x.len());
     let mut totals = [[0.0; P]; K];
     let mut sums = zeros::<S, T, K, P>(simd);
-
-    // The last vector comes first, as in the forward pass.
-    let (last_x, last_grad) = (Lanes::load_last(simd, x), Lanes::load_last(simd, grad_y));
-    let last_pi = Lanes::load_last(simd, attention);
-    let counted = Some(Lanes::<S, T>::last(simd, x.len() - whole));
-    let (last_dx, last_dpi) =
-        gradients::<S, A, T, K, P>(last_x, last_grad, sets, last_pi, counted, &mut sums);
-    let last_grad_pi = Lanes::load_last(simd, grad_attention) + last_dpi;
 
     let mut start = 0;
     while start < whole {
@@ -617,11 +615,15 @@ fn backward_row<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: us
             add_up(simd, &mut totals, &mut sums);
         }
     }
+    // Its other lanes have their gradients of the attention already, to which nothing is added here.
+    let (last_x, last_grad) = (Lanes::load_last(simd, x), Lanes::load_last(simd, grad_y));
+    let last_pi = Lanes::load_last(simd, attention);
+    let counted = Some(Lanes::<S, T>::last(simd, x.len() - whole));
+    let (dx, dpi) = gradients::<S, A, T, K, P>(last_x, last_grad, sets, last_pi, counted, &mut sums);
+    dx.store_last(grad_x);
     add_up(simd, &mut totals, &mut sums);
-
-    last_dx.store_last(grad_x);
     if const { unshared::<A>() } {
-        last_grad_pi.store_last(grad_attention);
+        (Lanes::load_last(simd, grad_attention) + dpi).store_last(grad_attention);
     }
     totals
 }
@@ -741,7 +743,7 @@ fn winners<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: usize, 
     pi: Lanes<S, T>,
 ) -> Winners<S, T, K> {
     let (mut y, mut by_x) = piece_and_slope::<S, A, T, P>(x, sets[0], pi);
-    let nowhere = y.gt(&y);
+    let nowhere = y.never();
     let mut won = [nowhere; K];
     let mut k = 1;
     while k < K {

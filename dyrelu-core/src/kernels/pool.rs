@@ -88,6 +88,12 @@ pub(crate) fn sum_rows<S: Simd, T: Scalar, const M: usize, const SCORED: bool>(
 ) -> [f64; M] {
     let lanes = Lanes::<S, T>::LEN;
     let whole = len / lanes * lanes;
+    let mut rows = [x; M];
+    let mut m = 0;
+    while m < M {
+        rows[m] = &x[m * len..][..len];
+        m += 1;
+    }
     let mut totals = [0.0; M];
     // The last vector comes first: it overlaps with the one before, which must see the old scores.
     let mut last_score = Lanes::zero(simd);
@@ -98,7 +104,7 @@ pub(crate) fn sum_rows<S: Simd, T: Scalar, const M: usize, const SCORED: bool>(
         let mut last = [Lanes::zero(simd); M];
         let mut m = 0;
         while m < M {
-            last[m] = Lanes::load_last(simd, &x[m * len..][..len]);
+            last[m] = Lanes::load_last(simd, rows[m]);
             last_score = weights[m].mul_add(last[m], last_score);
             last[m] = last[m].keep_last(len - whole);
             m += 1;
@@ -119,7 +125,7 @@ pub(crate) fn sum_rows<S: Simd, T: Scalar, const M: usize, const SCORED: bool>(
                 }
                 let mut m = 0;
                 while m < M {
-                    let x = Lanes::load(simd, &x[m * len + start..]);
+                    let x = Lanes::load(simd, &rows[m][start..start + lanes]);
                     inner[m] = inner[m] + x;
                     score = weights[m].mul_add(x, score);
                     m += 1;
