@@ -143,6 +143,67 @@ fn linear_is_its_twin() {
     for_all!(run);
 }
 
+/// What is laid out once for many passes, what is computed for some outputs only, and what is computed on one way
+/// through x: the bits are those of the kernels that do it at once.
+#[test]
+fn kernels_in_parts_give_the_same_bits() {
+    fn run<T: Scalar>(level: Level, _: f64) {
+        for (samples, inputs, outputs) in [(1, 1, 1), (3, 5, 7), (9, 64, 33), (13, 130, 70)] {
+            let [x, weight, bias, grad_y] = [
+                samples * inputs,
+                outputs * inputs,
+                outputs,
+                samples * outputs,
+            ]
+            .map(|len| narrow::<T>(&input(len, len as u64)));
+            let mut expected = narrow::<T>(&vec![9.0; samples * outputs]);
+            linear::forward(level, inputs, &x, &weight, &bias, &mut expected);
+            let (mut packed, mut found) = (Vec::new(), expected.clone());
+            linear::pack(level, inputs, &weight, &mut packed);
+            linear::forward_packed(level, inputs, &x, &packed, &bias, &mut found);
+            assert!(found == expected, "packed ({level:?})");
+
+            let shape = [inputs, outputs];
+            let mut expected = [weight.len(), outputs].map(|len| narrow::<T>(&vec![9.0; len]));
+            let mut found = expected.clone();
+            let [grad_weight, grad_bias] = expected.each_mut().map(Vec::as_mut_slice);
+            linear::backward_weight(level, shape, 0, &x, &grad_y, [grad_weight, grad_bias]);
+            let [grad_weight, grad_bias] = found.each_mut().map(Vec::as_mut_slice);
+            let first = outputs / 3;
+            let (weights, biases) = (
+                grad_weight.split_at_mut(first * inputs),
+                grad_bias.split_at_mut(first),
+            );
+            linear::backward_weight(level, shape, first, &x, &grad_y, [weights.1, biases.1]);
+            linear::backward_weight(level, shape, 0, &x, &grad_y, [weights.0, biases.0]);
+            assert!(found == expected, "some outputs ({level:?})");
+        }
+        for positions in LENGTHS {
+            let channels = 6;
+            let (x, weight) = (input(2 * channels * positions, 1), input(channels, 2));
+            let (x, weight) = (narrow::<T>(&x), narrow::<T>(&weight));
+            let operands = attention::Operands {
+                positions,
+                temperature: 10.0,
+                weight: &weight,
+            };
+            let bias = T::from_f64(0.25);
+            let [mut softmax, mut pi] = [0, 1].map(|_| narrow::<T>(&vec![9.0; 2 * positions]));
+            attention::forward(level, operands, bias, &x, &mut softmax, &mut pi);
+            let mut expected = narrow::<T>(&vec![9.0; 2 * channels]);
+            pool::forward(level, positions, &x, &mut expected);
+
+            let mut pooled = narrow::<T>(&vec![9.0; 2 * channels]);
+            let mut scores = vec![bias; 2 * positions];
+            attention::pool(level, operands, &x, &mut pooled, &mut scores);
+            attention::softmax(level, operands, &mut scores, &mut pi);
+            assert!(pooled == expected, "means ({level:?})");
+            assert!(scores == softmax, "softmax ({level:?})");
+        }
+    }
+    for_all!(run);
+}
+
 #[test]
 fn squash_is_its_twin() {
     fn run<T: Scalar>(level: Level, tolerance: f64) {

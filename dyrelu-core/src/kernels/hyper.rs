@@ -86,8 +86,11 @@ pub fn forward_packed<T: Scalar>(
     );
 }
 
+/// [`linear::forward`] or [`linear::forward_packed`].
+type Linear<T> = fn(Level, usize, &[T], &[T], &[T], &mut [T]);
+
 fn forward_with<T: Scalar>(
-    linear: fn(Level, usize, &[T], &[T], &[T], &mut [T]),
+    linear: Linear<T>,
     level: Level,
     inputs: usize,
     weights: Weights<'_, T>,

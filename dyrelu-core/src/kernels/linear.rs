@@ -95,9 +95,14 @@ pub struct Gradients<'a, T> {
 /// When the lengths do not fit to `inputs` and `grads.bias.len()` outputs.
 pub fn backward<T: Scalar>(level: Level, operands: Operands<'_, T>, grad_y: &[T], grads: Gradients<'_, T>) {
     let Operands { inputs, x, weight } = operands;
-    let outputs = grads.bias.len();
-    backward_x(level, [inputs, outputs], weight, grad_y, grads.x);
-    backward_weight(level, [inputs, outputs], 0, x, grad_y, [grads.weight, grads.bias]);
+    let Gradients {
+        x: grad_x,
+        weight: grad_weight,
+        bias: grad_bias,
+    } = grads;
+    let shape = [inputs, grad_bias.len()];
+    backward_x(level, shape, weight, grad_y, grad_x);
+    backward_weight(level, shape, 0, x, grad_y, [grad_weight, grad_bias]);
 }
 
 /// The gradient of x, `Σ_o grad_y[n, o] · weight[o, ..]`; overwrites it.
@@ -170,7 +175,7 @@ struct Product<'a, T> {
     factors: &'a [T],
     row_stride: usize,
     step: usize,
-    /// `[depth, width of c]`, or that transposed.
+    /// `[depth, width of c]`, or that transposed, or packed from the tile on.
     rows: &'a [T],
     depth: usize,
     /// A row, or empty for zeros.
@@ -212,7 +217,7 @@ fn product_rows<S: Simd, T: Scalar, const TRANSPOSED: bool>(
                     *panel = load_pair(simd, &product.rows[row * width + tile.column..], tile.count);
                 }
             }
-            add_tiles::<S, T, false>(simd, product, start..end, (&panel, &[]), tile, c);
+            add_tiles::<S, T, false>(simd, product, start..end, &panel, tile, c);
             if end == product.depth {
                 break;
             }
@@ -224,21 +229,25 @@ fn product_rows<S: Simd, T: Scalar, const TRANSPOSED: bool>(
 
 /// As [`product_rows`], for rows that [`pack_squares`] has laid out.
 #[inline(always)]
-fn packed_product_rows<S: Simd, T: Scalar>(simd: S, product: Product<'_, T>, width: usize, c: &mut [T]) {
+fn packed_product_rows<S: Simd, T: Scalar>(
+    simd: S,
+    mut product: Product<'_, T>,
+    width: usize,
+    c: &mut [T],
+) {
     let tile_len = product.depth * 2 * Lanes::<S, T>::LEN;
     let mut tile = Tile::first::<S, T>(width);
-    let mut packed = product.rows;
     while tile.count != 0 {
         let mut start = 0;
         loop {
             let end = product.depth.min(start + DEPTH);
-            add_tiles::<S, T, true>(simd, product, start..end, (&[], packed), tile, c);
+            add_tiles::<S, T, true>(simd, product, start..end, &[], tile, c);
             if end == product.depth {
                 break;
             }
             start = end;
         }
-        packed = &packed[tile_len..];
+        product.rows = &product.rows[tile_len..];
         tile = tile.next::<S, T>();
     }
 }
@@ -336,23 +345,23 @@ fn pack_squares<S: Simd, T: Scalar>(
 }
 
 /// Adds the products with some rows to all rows of c at a tile's columns. The rows stand in the panel, or if `PACKED`
-/// in the packed tile.
+/// in the product.
 #[inline(always)]
 fn add_tiles<S: Simd, T: Scalar, const PACKED: bool>(
     simd: S,
     product: Product<'_, T>,
     rows: Range<usize>,
-    source: (&[[Lanes<S, T>; 2]], &[T]),
+    panel: &[[Lanes<S, T>; 2]],
     mut tile: Tile,
     c: &mut [T],
 ) {
     let height = c.len() / tile.width;
     while tile.row + 4 <= height {
-        add_tile::<S, T, 4, PACKED>(simd, product, rows.clone(), source, tile, c);
+        add_tile::<S, T, 4, PACKED>(simd, product, rows.clone(), panel, tile, c);
         tile.row += 4;
     }
     while tile.row < height {
-        add_tile::<S, T, 1, PACKED>(simd, product, rows.clone(), source, tile, c);
+        add_tile::<S, T, 1, PACKED>(simd, product, rows.clone(), panel, tile, c);
         tile.row += 1;
     }
 }
@@ -363,7 +372,7 @@ fn add_tile<S: Simd, T: Scalar, const M: usize, const PACKED: bool>(
     simd: S,
     product: Product<'_, T>,
     rows: Range<usize>,
-    (panel, packed): (&[[Lanes<S, T>; 2]], &[T]),
+    panel: &[[Lanes<S, T>; 2]],
     tile: Tile,
     c: &mut [T],
 ) {
@@ -380,7 +389,7 @@ fn add_tile<S: Simd, T: Scalar, const M: usize, const PACKED: bool>(
     let mut offset = tile.row * row_stride + start * step;
     for l in rows {
         let row = if PACKED {
-            load_pair(simd, &packed[l * 2 * lanes..], 2 * lanes)
+            load_pair(simd, &product.rows[l * 2 * lanes..], 2 * lanes)
         } else {
             panel[l - start]
         };
