@@ -2,6 +2,7 @@
 
 use super::cache::Origin;
 use super::grad_samples::GradSamples;
+use super::layout::{self, Layout};
 use super::parameters::{self, Parameters};
 use super::plan::Plan;
 use super::workspace::Workspace;
@@ -64,7 +65,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         self.check_cache(extent, cache)?;
 
         let mut grads = Gradients {
-            x: Array::from_elem(x.raw_dim(), T::default()),
+            x: layout::zeros_like(x),
             parameters: self.parameters.zeros_like(),
         };
         self.backward_arrays(x, cache, grad_y, &mut grads);
@@ -87,8 +88,9 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         let extent = self.extent(x.shape())?;
         check_shape("gradient of the output", x.shape(), grad_y.shape())?;
         self.check_cache(extent, cache)?;
-        if grads.x.raw_dim() != x.raw_dim() || !grads.x.is_standard_layout() {
-            grads.x = Array::from_elem(x.raw_dim(), T::default());
+        let layout = Layout::of(x).unwrap_or_else(|| Layout::of_standard(x.shape()));
+        if grads.x.raw_dim() != x.raw_dim() || Layout::of(&grads.x) != Some(layout) {
+            grads.x = layout::zeros_like(x);
         }
         if !grads.parameters.has_shapes_of(&self.parameters) {
             grads.parameters = self.parameters.zeros_like();
@@ -115,9 +117,38 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         grad_y: &ArrayRef<T, D>,
         grads: &mut Gradients<T, D>,
     ) {
+        let Gradients {
+            x: grad_x,
+            parameters,
+        } = grads;
+        if let (Some((layout, x)), Some((of_grad, grad_y)), Some((of_grad_x, grad_x))) =
+            (layout::slice(x), layout::slice(grad_y), layout::slice_mut(grad_x))
+            && of_grad == layout
+            && of_grad_x == layout
+        {
+            return self.backward_slices(layout, [x, grad_y], cache, grad_x, parameters);
+        }
+        let layout = Layout::of_standard(x.shape());
         let (x, grad_y) = (x.as_standard_layout(), grad_y.as_standard_layout());
-        let (x, grad_y) = (slice(&x), slice(&grad_y));
-        let plan = Plan::new(cache.origin.extent);
+        let arrays = [slice(&x), slice(&grad_y)];
+        if let Some(grad_x) = grad_x.as_slice_mut() {
+            self.backward_slices(layout, arrays, cache, grad_x, parameters);
+        } else {
+            let mut standard = Array::from_elem(x.raw_dim(), T::default());
+            self.backward_slices(layout, arrays, cache, slice_mut(&mut standard), parameters);
+            grad_x.assign(&standard);
+        }
+    }
+
+    fn backward_slices(
+        &self,
+        layout: Layout,
+        [x, grad_y]: [&[T]; 2],
+        cache: &Cache<T>,
+        grad_x: &mut [T],
+        parameters: &mut Parameters<T>,
+    ) {
+        let plan = Plan::new(cache.origin.extent, layout);
         self.workspaces.with(|workspace| {
             workspace.resize(cache);
             plan.run(|| {
@@ -130,7 +161,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
                     softmax: &cache.softmax,
                     attention: &cache.attention,
                     grad_y,
-                    grad_x: slice_mut(&mut grads.x),
+                    grad_x,
                     grad_pooled: &mut workspace.grad_pooled,
                     grad_hidden: &mut workspace.grad_hidden,
                     grad_coefficients: &mut workspace.grad_coefficients,
@@ -140,7 +171,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
                 parallel::for_each(samples, plan.samples, &|samples| {
                     self.backward_samples(plan, samples);
                 });
-                self.backward_parameters(plan, cache, workspace, &mut grads.parameters);
+                self.backward_parameters(plan, cache, workspace, parameters);
             });
         });
     }

@@ -1,9 +1,10 @@
 //! The forward pass of a [`Layer`].
 
+use super::layout::{self, Layout};
 use super::plan::Plan;
 use super::samples::Samples;
 use super::workspace::{PackedWeights, Workspace};
-use super::{Cache, Extent, Layer, check_shape, slice, slice_mut};
+use super::{Cache, Extent, Layer, check_shape};
 use crate::kernels::attention;
 use crate::parallel;
 use crate::{DynamicActivation, Error, Scalar};
@@ -22,7 +23,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     /// [`Error::Rank`] and [`Error::Channels`] for an input that does not fit the layer.
     pub fn forward<D: Dimension>(&self, x: &ArrayRef<T, D>) -> Result<Array<T, D>, Error> {
         self.extent(x.shape())?;
-        let mut y = Array::from_elem(x.raw_dim(), T::default());
+        let mut y = layout::zeros_like(x);
         self.forward_into(x, &mut y)?;
         Ok(y)
     }
@@ -54,14 +55,14 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     /// As [`forward`](Self::forward). x is unchanged then.
     pub fn forward_inplace<D: Dimension>(&self, x: &mut ArrayRef<T, D>) -> Result<(), Error> {
         let extent = self.extent(x.shape())?;
-        let Some(slice) = x.as_slice_mut() else {
+        let Some((layout, slice)) = layout::slice_mut(x) else {
             let y = self.forward(x)?;
             x.assign(&y);
             return Ok(());
         };
         if !slice.is_empty() {
             self.workspaces.with(|Workspace { cache, weights, .. }| {
-                self.forward_slices(extent, &[], slice, cache, weights);
+                self.forward_slices((extent, layout), &[], slice, cache, weights);
             });
         }
         Ok(())
@@ -74,7 +75,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     /// As [`forward`](Self::forward).
     pub fn forward_train<D: Dimension>(&self, x: &ArrayRef<T, D>) -> Result<(Array<T, D>, Cache<T>), Error> {
         self.extent(x.shape())?;
-        let mut y = Array::from_elem(x.raw_dim(), T::default());
+        let mut y = layout::zeros_like(x);
         let mut cache = Cache::default();
         self.forward_train_into(x, &mut y, &mut cache)?;
         Ok((y, cache))
@@ -107,20 +108,26 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         cache: &mut Cache<T>,
         weights: &mut PackedWeights<T>,
     ) {
-        let x = x.as_standard_layout();
-        if let Some(y) = y.as_slice_mut() {
-            self.forward_slices(extent, slice(&x), y, cache, weights);
+        let x_and_layout = layout::slice(x).filter(|&(layout, _)| Layout::of(y) == Some(layout));
+        if x_and_layout.is_none() {
+            y.assign(x);
+        }
+        if let Some((layout, y)) = layout::slice_mut(y) {
+            let x = x_and_layout.map_or(&[][..], |(_, x)| x);
+            self.forward_slices((extent, layout), x, y, cache, weights);
         } else {
-            let mut y_standard = x.into_owned();
-            self.forward_slices(extent, &[], slice_mut(&mut y_standard), cache, weights);
-            y.assign(&y_standard);
+            let mut standard = x.as_standard_layout().into_owned();
+            if let Some((layout, y)) = layout::slice_mut(&mut standard) {
+                self.forward_slices((extent, layout), &[], y, cache, weights);
+            }
+            y.assign(&standard);
         }
     }
 
     /// x is empty if it stands in y.
     fn forward_slices(
         &self,
-        extent: Extent,
+        (extent, layout): (Extent, Layout),
         x: &[T],
         y: &mut [T],
         cache: &mut Cache<T>,
@@ -128,7 +135,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     ) {
         cache.resize::<A>(extent, self.hidden);
         let weights = weights.update(self.level, self.generation, self.hyper());
-        let plan = Plan::new(extent);
+        let plan = Plan::new(extent, layout);
         let samples = Samples {
             count: extent.samples,
             x,

@@ -1,9 +1,10 @@
 //! [`GradSamples`]: the backward pass of some of a batch's samples, from the gradient of y to that of x.
 
 use super::Layer;
+use super::layout::Layout;
 use super::plan::Plan;
 use crate::kernels::piecewise::{self, PieceSet};
-use crate::kernels::{attention, coefficients, hyper, pool};
+use crate::kernels::{attention, channels_last, coefficients, hyper, pool};
 use crate::parallel::{self, split};
 use crate::{DynamicActivation, Scalar, Sharing};
 
@@ -96,6 +97,9 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     }
 
     fn backward_pieces(&self, plan: Plan, samples: &mut GradSamples<'_, T>) {
+        if plan.layout == Layout::ChannelsLast {
+            return self.backward_channels_last(plan, samples);
+        }
         let len = plan.extent.row_len(A::SHARING);
         let rows = Rows {
             count: samples.count * plan.extent.sets(A::SHARING),
@@ -112,6 +116,25 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         } else {
             self.backward_rows(len, samples.attention, rows, samples.grad_attention);
         }
+    }
+
+    fn backward_channels_last(&self, plan: Plan, samples: &mut GradSamples<'_, T>) {
+        A::Pieces::backward_channels_last(
+            self.level,
+            channels_last::piecewise::Operands {
+                positions: plan.extent.positions,
+                channels: self.channels,
+                coefficients: samples.coefficients,
+                attention: samples.attention,
+            },
+            samples.x,
+            samples.grad_y,
+            piecewise::Gradients {
+                x: samples.grad_x,
+                coefficients: samples.grad_coefficients,
+                attention: samples.grad_attention,
+            },
+        );
     }
 
     fn backward_rows(&self, len: usize, attention: &[T], rows: Rows<'_, T>, grad_attention: &mut [T]) {
@@ -135,6 +158,11 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     /// Adds the gradients of the means, and in mode C of the scores, to that of x.
     fn backward_pool(&self, plan: Plan, samples: &mut GradSamples<'_, T>) {
         let positions = plan.extent.positions;
+        let last = plan.layout == Layout::ChannelsLast;
+        if A::SHARING != Sharing::Unshared && last {
+            let shape = [positions, self.channels];
+            return channels_last::pool::backward(self.level, shape, samples.grad_pooled, samples.grad_x);
+        }
         if A::SHARING != Sharing::Unshared {
             let means = Means {
                 count: samples.grad_pooled.len(),
@@ -156,7 +184,12 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         samples.grad_weights.fill(T::default());
         for (n, grad_weight) in samples.grad_weights.chunks_exact_mut(self.channels).enumerate() {
             let elements = n * self.channels * positions..(n + 1) * self.channels * positions;
-            attention::pool_backward(
+            let backward = if last {
+                channels_last::attention::pool_backward
+            } else {
+                attention::pool_backward
+            };
+            backward(
                 self.level,
                 operands,
                 &samples.x[elements.clone()],

@@ -3,6 +3,7 @@
 mod builder;
 mod cache;
 mod grad_samples;
+mod layout;
 mod parameters;
 mod plan;
 mod samples;

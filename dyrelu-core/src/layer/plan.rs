@@ -1,6 +1,7 @@
 //! [`Plan`]: how a pass is divided, between threads and over time.
 
 use super::Extent;
+use super::layout::Layout;
 use crate::kernels::pool;
 use crate::parallel;
 
@@ -17,6 +18,7 @@ const BLOCK: usize = 1 << 14;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Plan {
     pub(super) extent: Extent,
+    pub(super) layout: Layout,
     /// The samples of a task.
     pub(super) samples: usize,
     /// The channels of a task within a sample, if there are more threads than samples.
@@ -25,7 +27,7 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub(super) fn new(extent: Extent) -> Self {
+    pub(super) fn new(extent: Extent, layout: Layout) -> Self {
         let Extent {
             samples, channels, ..
         } = extent;
@@ -37,6 +39,7 @@ impl Plan {
         let tasks = threads.div_ceil(samples.max(1));
         Self {
             extent,
+            layout,
             samples: samples.div_ceil(threads).max(1),
             channels: match tasks {
                 1 => usize::MAX,
@@ -67,9 +70,21 @@ impl Plan {
         (GROUP / sample.max(1)).next_multiple_of(4).max(4)
     }
 
+    /// The samples that are applied before as many others are pooled.
+    pub(super) fn together(self) -> usize {
+        let sample = self.extent.channels * self.extent.positions;
+        match self.layout {
+            Layout::Rows => 1,
+            Layout::ChannelsLast => (BLOCK / sample.max(1)).max(1),
+        }
+    }
+
     /// The channels of a sample that are applied before as many of another sample are pooled: what is written
     /// goes to the memory while the other is read.
     pub(super) fn block(self) -> usize {
+        if self.layout == Layout::ChannelsLast {
+            return self.extent.channels.max(1);
+        }
         (BLOCK / self.extent.positions.max(1))
             .next_multiple_of(pool::ROWS)
             .max(pool::ROWS)

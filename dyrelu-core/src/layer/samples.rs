@@ -1,9 +1,10 @@
 //! [`Samples`]: the forward pass of some of a batch's samples, from x to y.
 
+use super::layout::Layout;
 use super::plan::Plan;
 use super::{Layer, parameters};
 use crate::kernels::piecewise::{self, PieceSet};
-use crate::kernels::{attention, coefficients, hyper, pool};
+use crate::kernels::{attention, channels_last, coefficients, hyper, pool};
 use crate::parallel::{self, split};
 use crate::{DynamicActivation, Scalar, Sharing};
 use core::ops::Range;
@@ -55,6 +56,13 @@ struct Channels<'a, T> {
 
 split!(Channels { x, y, coefficients });
 
+/// Ranges of `step` numbers that make up those below `count`.
+fn ranges(count: usize, step: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..count)
+        .step_by(step)
+        .map(move |start| start..count.min(start + step))
+}
+
 impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     /// Computes everything for these samples.
     ///
@@ -67,18 +75,18 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     ) {
         let group = plan.group();
         let (mut current, mut rest) = parallel::take(samples, group);
-        for n in 0..current.count {
+        for n in ranges(current.count, plan.together()) {
             self.pool(plan, &mut current, n, 0..self.channels);
         }
         while current.count != 0 {
             self.compute_coefficients(plan, weights, &mut current);
             let (mut next, others) = parallel::take(rest, group);
-            for n in 0..current.count {
-                if n < next.count {
-                    for start in (0..self.channels).step_by(plan.block()) {
-                        let channels = start..self.channels.min(start + plan.block());
-                        self.apply(plan, &mut current, n, channels.clone());
-                        self.pool(plan, &mut next, n, channels);
+            for n in ranges(current.count, plan.together()) {
+                let pooled = n.end.min(next.count);
+                if n.start < pooled {
+                    for channels in ranges(self.channels, plan.block()) {
+                        self.apply(plan, &mut current, n.clone(), channels.clone());
+                        self.pool(plan, &mut next, n.start..pooled, channels);
                     }
                 } else {
                     self.apply(plan, &mut current, n, 0..self.channels);
@@ -88,24 +96,32 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         }
     }
 
-    /// The means of some channels of sample n; in mode C also their part of the scores, after those before them.
-    fn pool(&self, plan: Plan, samples: &mut Samples<'_, T>, n: usize, channels: Range<usize>) {
+    /// The means of some channels of a sample, or of all channels of several; in mode C also their part of the scores,
+    /// after those before them.
+    fn pool(&self, plan: Plan, samples: &mut Samples<'_, T>, n: Range<usize>, channels: Range<usize>) {
         let positions = plan.extent.positions;
-        let first = n * self.channels;
-        let elements = (first + channels.start) * positions..(first + channels.end) * positions;
+        let rows = self.rows(&n, &channels);
+        let elements = rows.start * positions..rows.end * positions;
         let x = if samples.x.is_empty() {
             &samples.y[elements]
         } else {
             &samples.x[elements]
         };
-        let pooled = &mut samples.pooled[first + channels.start..first + channels.end];
+        let pooled = &mut samples.pooled[rows];
+        let last = plan.layout == Layout::ChannelsLast;
         if A::SHARING == Sharing::Unshared && positions != 0 {
-            let scores = &mut samples.softmax[n * positions..][..positions];
+            let scores = &mut samples.softmax[n.start * positions..n.end * positions];
             if channels.start == 0 {
                 scores.fill(self.parameters.slice(parameters::ATTENTION_BIAS)[0]);
             }
             let operands = self.attention(positions, channels);
-            attention::pool(self.level, operands, x, pooled, scores);
+            if last {
+                channels_last::attention::pool(self.level, operands, x, pooled, scores);
+            } else {
+                attention::pool(self.level, operands, x, pooled, scores);
+            }
+        } else if last {
+            channels_last::pool::forward(self.level, [positions, self.channels], x, pooled);
         } else {
             let count = pooled.len();
             let means = Means { count, x, pooled };
@@ -132,18 +148,38 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         }
     }
 
-    /// The activation of some channels of sample n.
-    fn apply(&self, plan: Plan, samples: &mut Samples<'_, T>, n: usize, channels: Range<usize>) {
+    /// The rows of some channels of a sample, or of all channels of several.
+    fn rows(&self, n: &Range<usize>, channels: &Range<usize>) -> Range<usize> {
+        n.start * self.channels + channels.start..(n.end - 1) * self.channels + channels.end
+    }
+
+    /// The activation of some channels of a sample, or of all channels of several.
+    fn apply(&self, plan: Plan, samples: &mut Samples<'_, T>, n: Range<usize>, channels: Range<usize>) {
         let positions = plan.extent.positions;
-        let first = n * self.channels;
-        let elements = (first + channels.start) * positions..(first + channels.end) * positions;
+        let rows = self.rows(&n, &channels);
+        let elements = rows.start * positions..rows.end * positions;
         let set_len = self.init.len();
-        let set = &samples.coefficients[n * plan.extent.sets(A::SHARING) * set_len..];
+        let sample = plan.extent.sets(A::SHARING) * set_len;
+        let set = &samples.coefficients[n.start * sample..n.end * sample];
         let attention = if A::SHARING == Sharing::Unshared {
-            &samples.attention[n * positions..][..positions]
+            &samples.attention[n.start * positions..n.end * positions]
         } else {
             &[]
         };
+        if plan.layout == Layout::ChannelsLast {
+            let operands = channels_last::piecewise::Operands {
+                positions,
+                channels: self.channels,
+                coefficients: set,
+                attention,
+            };
+            let y = &mut samples.y[elements.clone()];
+            match samples.x.get(elements) {
+                Some(x) => A::Pieces::forward_channels_last(self.level, operands, x, y),
+                None => A::Pieces::forward_channels_last_inplace(self.level, operands, y),
+            }
+            return;
+        }
         let shared = A::SHARING == Sharing::SpatialAndChannel;
         let work = Channels {
             count: channels.len(),
