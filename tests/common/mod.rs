@@ -1,7 +1,7 @@
 //! What several test files share: random arrays, comparisons, the vectors from PyTorch.
 #![allow(dead_code, reason = "each test file uses a part")]
 
-use dyrelu::kernels::Level;
+use dyrelu::kernels::{self, Level};
 use dyrelu::safetensors::{Dtype, SafeTensors};
 use dyrelu::{DynamicActivation, Layer, Scalar};
 use ndarray::{ArrayD, ArrayRef, Dimension, IxDyn};
@@ -59,17 +59,7 @@ pub(crate) fn randomise<A: DynamicActivation, T: Scalar>(layer: &mut Layer<A, T>
 
 /// Every instruction set that this machine has.
 pub(crate) fn levels() -> Vec<Level> {
-    let best = Level::new();
-    #[cfg(target_arch = "x86_64")]
-    let all = [
-        best.as_sse2().map(Level::Sse2),
-        best.as_sse4_2().map(Level::Sse4_2),
-        best.as_avx2().map(Level::Avx2),
-        best.as_avx512().map(Level::Avx512),
-    ];
-    #[cfg(not(target_arch = "x86_64"))]
-    let all = [Some(best)];
-    all.into_iter().flatten().collect()
+    kernels::levels().into_iter().map(|(_, level)| level).collect()
 }
 
 /// The folder with the vectors from PyTorch.
