@@ -19,6 +19,12 @@ pub(crate) struct Lanes<S: Simd, T: Scalar>(T::Native<S>);
 /// The most lanes that a vector of any instruction set has: 512 bits of `f32`.
 pub(crate) const MAX_LANES: usize = 16;
 
+/// Elements on their way between a vector and single numbers. Without the alignment, its place on the stack decides
+/// whether a store crosses two cache lines, and loads must wait for it.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+struct Buffer<T>([T; MAX_LANES]);
+
 /// Loading, storing and reducing: what kernels do with lanes and pieces do not.
 impl<S: Simd, T: Scalar> Lanes<S, T> {
     pub(crate) const LEN: usize = <T::Native<S> as SimdBase<S>>::LEN;
@@ -66,9 +72,9 @@ impl<S: Simd, T: Scalar> Lanes<S, T> {
         if slice.len() >= Self::LEN {
             return Self::load(simd, &slice[slice.len() - Self::LEN..]);
         }
-        let mut buffer = [slice.first().copied().unwrap_or_default(); MAX_LANES];
-        buffer[Self::LEN - slice.len()..Self::LEN].copy_from_slice(slice);
-        Self::load(simd, &buffer)
+        let mut buffer = Buffer([slice.first().copied().unwrap_or_default(); MAX_LANES]);
+        buffer.0[Self::LEN - slice.len()..Self::LEN].copy_from_slice(slice);
+        Self::load(simd, &buffer.0)
     }
 
     /// The first `count` elements of `slice`, at most `LEN`; zero in the other lanes.
@@ -81,9 +87,9 @@ impl<S: Simd, T: Scalar> Lanes<S, T> {
             let bits = u64::MAX >> (64 - count);
             return Self::load(simd, slice).keep(NativeMask::<S, T>::from_bitmask(simd, bits));
         }
-        let mut buffer = [T::default(); MAX_LANES];
-        buffer[..count].copy_from_slice(&slice[..count]);
-        Self::load(simd, &buffer)
+        let mut buffer = Buffer([T::default(); MAX_LANES]);
+        buffer.0[..count].copy_from_slice(&slice[..count]);
+        Self::load(simd, &buffer.0)
     }
 
     /// Writes the first lanes to all of `slice`, at most `LEN` elements.
@@ -92,9 +98,9 @@ impl<S: Simd, T: Scalar> Lanes<S, T> {
         if slice.len() == Self::LEN {
             return self.store(slice);
         }
-        let mut buffer = [T::default(); MAX_LANES];
-        self.store(&mut buffer);
-        slice.copy_from_slice(&buffer[..slice.len()]);
+        let mut buffer = Buffer([T::default(); MAX_LANES]);
+        self.store(&mut buffer.0);
+        slice.copy_from_slice(&buffer.0[..slice.len()]);
     }
 
     /// Writes to the first `LEN` elements of `slice`.
@@ -110,9 +116,9 @@ impl<S: Simd, T: Scalar> Lanes<S, T> {
             let start = slice.len() - Self::LEN;
             return self.store(&mut slice[start..]);
         }
-        let mut buffer = [T::default(); MAX_LANES];
-        self.store(&mut buffer);
-        slice.copy_from_slice(&buffer[Self::LEN - slice.len()..Self::LEN]);
+        let mut buffer = Buffer([T::default(); MAX_LANES]);
+        self.store(&mut buffer.0);
+        slice.copy_from_slice(&buffer.0[Self::LEN - slice.len()..Self::LEN]);
     }
 
     /// Writes the last `count` lanes to the last `count` elements of `slice`, and nothing before them.
@@ -126,10 +132,10 @@ impl<S: Simd, T: Scalar> Lanes<S, T> {
             return Self::select(Self::last(simd, count), self, Self::load_last(simd, slice))
                 .store_last(slice);
         }
-        let mut buffer = [T::default(); MAX_LANES];
-        self.store(&mut buffer);
+        let mut buffer = Buffer([T::default(); MAX_LANES]);
+        self.store(&mut buffer.0);
         let start = slice.len() - count;
-        slice[start..].copy_from_slice(&buffer[Self::LEN - count..Self::LEN]);
+        slice[start..].copy_from_slice(&buffer.0[Self::LEN - count..Self::LEN]);
     }
 
     /// The sum of all lanes.
@@ -158,14 +164,14 @@ impl<S: Simd, T: Scalar> Lanes<S, T> {
             count = count.div_ceil(2);
             width /= 2;
         }
-        let mut buffer = [T::default(); 8 + MAX_LANES];
+        let mut buffer = Buffer([T::default(); MAX_LANES]);
         let mut i = 0;
         while i < count {
-            vectors[i].store(&mut buffer[i * Self::LEN..]);
+            vectors[i].store(&mut buffer.0[i * Self::LEN..]);
             i += 1;
         }
         let mut sums = [T::default(); M];
-        sums.copy_from_slice(&buffer[..M]);
+        sums.copy_from_slice(&buffer.0[..M]);
         sums
     }
 
@@ -229,7 +235,7 @@ impl<S: Simd, T: Scalar> Lanes<S, T> {
     /// The largest of all lanes; NaN when any is NaN.
     #[inline(always)]
     pub(crate) fn largest(self) -> T {
-        let mut lanes = [T::default(); MAX_LANES];
+        let Buffer(mut lanes) = Buffer([T::default(); MAX_LANES]);
         self.store(&mut lanes);
         let mut largest = lanes[0];
         for &lane in &lanes[1..Self::LEN] {
