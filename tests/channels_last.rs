@@ -2,7 +2,9 @@
 
 mod common;
 
-use common::{assert_close, assert_slices_close, golden, levels, random, random_vec, randomise, tensor};
+use common::{
+    assert_close, assert_slices_close, channels_last, golden, levels, random, random_vec, randomise, tensor,
+};
 use dyrelu::kernels::piecewise::PieceSet;
 use dyrelu::kernels::{Level, attention, channels_last, piecewise, pool};
 use dyrelu::safetensors::SafeTensors;
@@ -46,19 +48,6 @@ pieces! { SwishA BranchA: "spatial+channel"; SwishB BranchB: "spatial"; SwishC B
 struct ExponentialB;
 #[dynamic_activation(k = 1, share = "none", piece = |x, a, b, c| a * x * x + tanh(b * x) + c, init(a = 0.0, b = 0.0, c = 0.0))]
 struct CurvedC;
-
-/// The same array with its channels last in memory.
-fn channels_last<T: Clone, D: Dimension>(x: &ArrayRef<T, D>) -> Array<T, D> {
-    let mut x = x.to_owned();
-    for axis in 2..x.ndim() {
-        x.swap_axes(axis - 1, axis);
-    }
-    let mut x = x.as_standard_layout().into_owned();
-    for axis in (2..x.ndim()).rev() {
-        x.swap_axes(axis - 1, axis);
-    }
-    x
-}
 
 /// `[N, C, S]` as `[N, S, C]`.
 fn permuted<T: Clone>([samples, channels, positions]: [usize; 3], x: &[T]) -> Vec<T> {

@@ -4,7 +4,7 @@
 use dyrelu::kernels::{self, Level};
 use dyrelu::safetensors::{Dtype, SafeTensors};
 use dyrelu::{DynamicActivation, Layer, Scalar};
-use ndarray::{ArrayD, ArrayRef, Dimension, IxDyn};
+use ndarray::{Array, ArrayD, ArrayRef, Dimension, IxDyn};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::path::PathBuf;
@@ -20,6 +20,19 @@ pub(crate) fn random_vec<T: Scalar>(len: usize, seed: u64) -> Vec<T> {
 /// An array of numbers from U(−2, 2).
 pub(crate) fn random<T: Scalar>(shape: &[usize], seed: u64) -> ArrayD<T> {
     ArrayD::from_shape_vec(IxDyn(shape), random_vec(shape.iter().product(), seed)).unwrap()
+}
+
+/// The same array with its channels last in memory.
+pub(crate) fn channels_last<T: Clone, D: Dimension>(x: &ArrayRef<T, D>) -> Array<T, D> {
+    let mut x = x.to_owned();
+    for axis in 2..x.ndim() {
+        x.swap_axes(axis - 1, axis);
+    }
+    let mut x = x.as_standard_layout().into_owned();
+    for axis in (2..x.ndim()).rev() {
+        x.swap_axes(axis - 1, axis);
+    }
+    x
 }
 
 /// Asserts that the arrays differ by at most `tolerance` times the largest expected magnitude.

@@ -89,7 +89,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         check_shape("gradient of the output", x.shape(), grad_y.shape())?;
         self.check_cache(extent, cache)?;
         let layout = Layout::of(x).unwrap_or_else(|| Layout::of_standard(x.shape()));
-        if grads.x.raw_dim() != x.raw_dim() || Layout::of(&grads.x) != Some(layout) {
+        if grads.x.shape() != x.shape() || Layout::of(&grads.x) != Some(layout) {
             grads.x = layout::zeros_like(x);
         }
         if !grads.parameters.has_shapes_of(&self.parameters) {

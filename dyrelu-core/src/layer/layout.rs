@@ -42,16 +42,14 @@ pub(super) fn slice<T, D: Dimension>(array: &ArrayRef<T, D>) -> Option<(Layout, 
 
 /// As [`slice`], to be changed.
 pub(super) fn slice_mut<T, D: Dimension>(array: &mut ArrayRef<T, D>) -> Option<(Layout, &mut [T])> {
-    let standard = array
-        .is_standard_layout()
-        .then(|| Layout::of_standard(array.shape()));
-    let mut view = array.view_mut();
-    if standard.is_none() {
-        for axis in 2..view.ndim() {
-            view.swap_axes(axis - 1, axis);
-        }
+    if array.is_standard_layout() {
+        return Some((Layout::of_standard(array.shape()), array.as_slice_mut()?));
     }
-    Some((standard.unwrap_or(Layout::ChannelsLast), view.into_slice()?))
+    let mut view = array.view_mut();
+    for axis in 2..view.ndim() {
+        view.swap_axes(axis - 1, axis);
+    }
+    Some((Layout::ChannelsLast, view.into_slice()?))
 }
 
 /// Zeros in the shape of x: in its memory order if its channels are last there, in standard layout otherwise.
