@@ -97,7 +97,7 @@ class Careful(DynamicActivation):
         return y if self.attention is None else self.factors(x) * y
 
     def scores(self, x: Tensor) -> Tensor:
-        """The convolution as a weighted sum, which compiles to something more than twice as fast."""
+        """The convolution as a weighted sum: the compiled training pass takes less than half the time."""
         return (x * self.attention.weight).sum(1, keepdim=True) + self.attention.bias
 
     def each_piece(self, x: Tensor, piece: Piece) -> list[Tensor]:
