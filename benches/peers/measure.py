@@ -18,7 +18,7 @@ from agreement import check
 from cases import FORWARD, SECTIONS, Case, cases, tensors
 from onnx_runtime import OnnxContender
 from others import watch
-from pytorch import Careful, Public, TorchContender, compiled, eager, ignore_kinks, reference
+from pytorch import Careful, Convolution, Public, TorchContender, compiled, eager, ignore_kinks, reference
 from server import Server
 from turns import Schedule, Timer, alternate, timer
 
@@ -74,12 +74,15 @@ def measure(case: Case, servers: dict[int, Server], schedule: Schedule) -> dict:
 
 
 def peers(case: Case, inputs: dict[str, np.ndarray], servers: dict[int, Server]) -> Contenders:
-    """dyrelu, the memory floor, PyTorch in three forms and ONNX Runtime."""
+    """dyrelu, the memory floor, PyTorch in up to four forms and ONNX Runtime."""
     [(threads, server)] = servers.items()
+    torch.compiler.reset()
     forms = {
-        "compiled": compiled(case.activation, inputs),
+        "compiled": compiled(Careful, case.activation, inputs),
         "careful": eager(Careful, case.activation, inputs),
     }
+    if case.activation.has_attention:
+        forms["convolution"] = compiled(Convolution, case.activation, inputs)
     if case.activation in PAPER:
         forms["public"] = eager(Public, case.activation, inputs)
     contenders = {"dyrelu": (server.compute(), server.timer(case.work))}

@@ -65,6 +65,7 @@ class DynamicActivation(nn.Module):
         return theta.view(-1, *axes) * self.lambdas + self.init
 
     def scores(self, x: Tensor) -> Tensor:
+        """A 1×1 convolution."""
         return self.attention(x)
 
     def factors(self, x: Tensor) -> Tensor:
@@ -105,6 +106,12 @@ class Careful(DynamicActivation):
         return [piece(x, *sets[:, :, :, k].unbind(2)) for k in range(self.pieces)]
 
 
+class Convolution(Careful):
+    """As `Careful`, with the attention's convolution as it is usually written."""
+
+    scores = DynamicActivation.scores
+
+
 class TorchContender:
     """A module with an input and the gradient of its output."""
 
@@ -140,10 +147,9 @@ def eager(form: type[DynamicActivation], activation: Activation, tensors: dict[s
     return TorchContender(form(activation, parameters(tensors)), tensors)
 
 
-def compiled(activation: Activation, tensors: dict[str, np.ndarray]) -> TorchContender:
-    """The careful form through `torch.compile`, for this shape alone."""
-    torch.compiler.reset()
-    contender = eager(Careful, activation, tensors)
+def compiled(form: type[DynamicActivation], activation: Activation, tensors: dict[str, np.ndarray]) -> TorchContender:
+    """A form through `torch.compile`, for this shape alone."""
+    contender = eager(form, activation, tensors)
     contender.module.compile(dynamic=False, fullgraph=True)
     return contender
 

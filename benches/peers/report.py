@@ -4,6 +4,7 @@ from itertools import groupby
 
 TITLES = {
     "compiled": "torch.compile",
+    "convolution": "torch.compile, Conv2d",
     "onnxruntime": "ONNX Runtime",
     "careful": "PyTorch, careful",
     "public": "PyTorch, public",
