@@ -138,21 +138,25 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     }
 
     fn backward_rows(&self, len: usize, attention: &[T], rows: Rows<'_, T>, grad_attention: &mut [T]) {
-        A::Pieces::backward(
-            self.level,
-            piecewise::Operands {
-                len,
-                coefficients: rows.coefficients,
-                attention,
-            },
-            rows.x,
-            rows.grad_y,
-            piecewise::Gradients {
-                x: rows.grad_x,
-                coefficients: rows.grad_coefficients,
-                attention: grad_attention,
-            },
-        );
+        let Rows {
+            x,
+            coefficients,
+            grad_y,
+            grad_x,
+            grad_coefficients,
+            ..
+        } = rows;
+        let operands = piecewise::Operands {
+            len,
+            coefficients,
+            attention,
+        };
+        let grads = piecewise::Gradients {
+            x: grad_x,
+            coefficients: grad_coefficients,
+            attention: grad_attention,
+        };
+        A::Pieces::backward(self.level, operands, x, grad_y, grads);
     }
 
     /// Adds the gradients of the means, and in mode C of the scores, to that of x.
