@@ -149,13 +149,8 @@ fn linear_is_its_twin() {
 fn kernels_in_parts_give_the_same_bits() {
     fn run<T: Scalar>(level: Level, _: f64) {
         for (samples, inputs, outputs) in [(1, 1, 1), (3, 5, 7), (9, 64, 33), (13, 130, 70)] {
-            let [x, weight, bias, grad_y] = [
-                samples * inputs,
-                outputs * inputs,
-                outputs,
-                samples * outputs,
-            ]
-            .map(|len| narrow::<T>(&input(len, len as u64)));
+            let [x, weight, bias, grad_y] = [samples * inputs, outputs * inputs, outputs, samples * outputs]
+                .map(|len| narrow::<T>(&input(len, len as u64)));
             let mut expected = narrow::<T>(&vec![9.0; samples * outputs]);
             linear::forward(level, inputs, &x, &weight, &bias, &mut expected);
             let (mut packed, mut found) = (Vec::new(), expected.clone());

@@ -229,12 +229,7 @@ fn product_rows<S: Simd, T: Scalar, const TRANSPOSED: bool>(
 
 /// As [`product_rows`], for rows that [`pack_squares`] has laid out.
 #[inline(always)]
-fn packed_product_rows<S: Simd, T: Scalar>(
-    simd: S,
-    mut product: Product<'_, T>,
-    width: usize,
-    c: &mut [T],
-) {
+fn packed_product_rows<S: Simd, T: Scalar>(simd: S, mut product: Product<'_, T>, width: usize, c: &mut [T]) {
     let tile_len = product.depth * 2 * Lanes::<S, T>::LEN;
     let mut tile = Tile::first::<S, T>(width);
     while tile.count != 0 {

@@ -6,7 +6,7 @@ use core::fmt;
 use ndarray::{ArrayView, ArrayView2, ArrayView4, ShapeBuilder};
 
 /// What a layer computed from an input before it applied the activation: needed by
-/// [`backward`](Layer::backward), and interesting by itself.
+/// [`backward`](super::Layer::backward), and interesting by itself.
 ///
 /// Its size does not grow with the number of positions, except for the attention of mode C, one number for each.
 #[derive(Debug, Clone)]
@@ -105,7 +105,7 @@ fn view<T, Sh: ShapeBuilder>(shape: Sh, values: &[T]) -> ArrayView<'_, T, Sh::Di
 }
 
 impl<T> Default for Cache<T> {
-    /// A cache for [`forward_train_into`](Layer::forward_train_into) to fill.
+    /// A cache for [`forward_train_into`](super::Layer::forward_train_into) to fill.
     fn default() -> Self {
         Self {
             origin: Origin {
