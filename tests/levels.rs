@@ -12,7 +12,7 @@ use std::process::{Command, Output};
 
 const VARIABLE: &str = "DYRELU_LEVEL";
 
-/// The test files that use layers. (`kernels` runs on all levels by itself.)
+/// The test files that use layers. (`kernels` runs at all levels by itself.)
 const TESTS: [&str; 5] = ["golden", "gradients", "properties", "shapes", "checkpoints"];
 
 #[dynamic_activation(k = 2, share = "spatial")]
@@ -55,7 +55,8 @@ fn tests_pass_at_every_lower_level() {
     let profile = program.ancestors().nth(2).and_then(Path::file_name).unwrap();
     for (level, _) in lower {
         let mut command = Command::new(env!("CARGO"));
-        command.args(["test", "--package", env!("CARGO_PKG_NAME")]);
+        // As in all documents, or else dependencies would be built with other features.
+        command.args(["test", "--workspace"]);
         if profile != "debug" {
             command.arg("--profile").arg(profile);
         }
