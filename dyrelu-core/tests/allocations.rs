@@ -79,7 +79,7 @@ fn check_shapes<A: DynamicActivation, T: Scalar, D: Dimension>(
         assert_nothing(&format!("{layer:?}, {shape:?}"), || pass.again(&layer));
         assert_nothing(&format!("{layer:?}, {shape:?}, a training step"), || {
             for ((_, mut parameter), (_, grad)) in layer.parameters_mut().zip(pass.grads.parameters()) {
-                parameter.zip_mut_with(&grad, |value, &grad| *value = *value - T::from_f64(0.1) * grad);
+                parameter.zip_mut_with(&grad, |value, &grad| *value -= T::from_f64(0.1) * grad);
             }
             pass.again(&layer);
         });
@@ -92,7 +92,9 @@ fn check_shapes<A: DynamicActivation, T: Scalar, D: Dimension>(
     let mut passes = [&larger, shapes[0]].map(|shape| Pass::first(&layer, input(shape)));
     assert_nothing(&format!("{layer:?}, {:?} and {larger:?}", shapes[0]), || {
         for _ in 0..2 {
-            passes.iter_mut().for_each(|pass| pass.again(&layer));
+            for pass in &mut passes {
+                pass.again(&layer);
+            }
         }
     });
 
