@@ -1,4 +1,5 @@
-//! The kernels: slices in, slices out, no allocation, one implementation for every instruction set.
+//! The kernels: slices in, slices out, one implementation for every instruction set. None but [`linear::pack`]
+//! allocates.
 //!
 //! In the order in which the data passes: [`pool`], [`hyper`] (with its parts [`linear`] and [`squash`]),
 //! [`coefficients`], in mode C [`attention`], and [`piecewise`]. Each module has a `forward` and a `backward`,

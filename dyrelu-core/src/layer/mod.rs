@@ -68,6 +68,17 @@ use workspace::Workspaces;
 /// the coefficients reach init ± lambda, or are NaN where infinities cancel or meet a weight of zero; and a slope of
 /// zero times ∞ is NaN.
 ///
+/// # Memory and threads
+///
+/// A layer keeps its working memory from call to call: the coefficients, their gradients and a copy of the weights in
+/// another order, nothing of the size of x. It has one for each call that was ever under way at the same time, and a
+/// clone begins with none. So only the first call of a size allocates, if it writes into arrays that are there already
+/// ([`forward_into`](Self::forward_into), [`forward_inplace`](Self::forward_inplace),
+/// [`forward_train_into`](Self::forward_train_into), [`backward_into`](Self::backward_into)) and need not copy one.
+///
+/// With the feature `rayon`, on by default, large inputs are shared out to the threads of the current rayon pool. The
+/// results are the same bits for any number of threads.
+///
 /// # Example
 ///
 /// ```
