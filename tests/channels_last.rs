@@ -5,6 +5,7 @@ mod common;
 use common::{
     assert_close, assert_slices_close, channels_last, golden, levels, random, random_vec, randomise, tensor,
 };
+use core::cmp::Ordering;
 use dyrelu::kernels::piecewise::PieceSet;
 use dyrelu::kernels::{Level, attention, channels_last, piecewise, pool};
 use dyrelu::safetensors::SafeTensors;
@@ -13,6 +14,8 @@ use ndarray::{Array, Array2, Array4, ArrayD, ArrayRef, Axis, Dimension, IxDyn};
 
 const CHANNELS: [usize; 11] = [1, 3, 4, 7, 8, 15, 16, 17, 33, 64, 100];
 const POSITIONS: [usize; 5] = [1, 2, 5, 49, 300];
+/// The channels that are tested with the largest number of positions as well.
+const MANY_POSITIONS: [usize; 3] = [3, 17, 64];
 
 macro_rules! activations {
     ($($name:ident: $k:tt $share:tt;)*) => {$(
@@ -64,7 +67,8 @@ fn widen<T: Scalar>(values: &[T]) -> Vec<f64> {
 fn assert_same<T: Scalar>(what: &str, found: &[T], expected: &[T]) {
     assert_eq!(found.len(), expected.len(), "{what}: length");
     for (i, (found, expected)) in widen(found).iter().zip(widen(expected)).enumerate() {
-        let same = *found == expected || found.is_nan() && expected.is_nan();
+        let same =
+            found.partial_cmp(&expected) == Some(Ordering::Equal) || found.is_nan() && expected.is_nan();
         assert!(same, "{what}: element {i} is {found}, expected {expected}");
     }
 }
@@ -193,7 +197,10 @@ fn activations_are_those_of_rows() {
 
 fn activation_case<A: DynamicActivation, T: Scalar>(level: Level, tolerance: f64) {
     for channels in CHANNELS {
-        for positions in [1, 2, 5, 49, 150] {
+        for positions in POSITIONS {
+            if positions > 100 && !MANY_POSITIONS.contains(&channels) {
+                continue;
+            }
             activation_shape::<A, T>(level, tolerance, [2, channels, positions]);
         }
     }
@@ -354,6 +361,9 @@ fn layer_case<A: DynamicActivation, T: Scalar>(tolerance: f64) {
     for channels in CHANNELS {
         let layer = layer::<A, T>(channels);
         for positions in POSITIONS {
+            if positions > 100 && !MANY_POSITIONS.contains(&channels) {
+                continue;
+            }
             let x = random::<T>(&[2, channels, positions], 6);
             check_layer(&layer, &x, tolerance);
         }

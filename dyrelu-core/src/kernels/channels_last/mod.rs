@@ -19,15 +19,15 @@ use crate::Scalar;
 use crate::lanes::{Lanes, MAX_LANES};
 use fearless_simd::Simd;
 
-/// Positions whose sums are added up before they move on to `f64`; their lines stay in the cache while the vectors
-/// of a group of channels pass over them.
+/// Positions whose sums are added up before they move on to `f64`.
 const BLOCK: usize = 64;
 
-/// The channels of a group; a multiple of the lanes.
-const GROUP: usize = 64;
+/// The vectors of a group of channels. What there is for each lane stays in the first-level cache while a group's
+/// channels of all positions pass.
+const VECTORS: usize = 32;
 
-/// A number for each channel of a group, after some that the first vector may have before them.
-type Group<T> = [T; MAX_LANES + GROUP];
+/// The sums of the lanes of a vector over many positions.
+type Totals = [f64; MAX_LANES];
 
 /// The vector that ends before element `end` of x. If it is `PARTIAL`, it may begin before x.
 #[inline(always)]
@@ -54,14 +54,21 @@ fn store<S: Simd, T: Scalar, const PARTIAL: bool>(
     }
 }
 
-/// Adds the lanes of a vector to the totals that end before `end`.
 #[inline(always)]
-fn add_to_totals<S: Simd, T: Scalar>(vector: Lanes<S, T>, totals: &mut Group<f64>, end: usize) {
-    let lanes = Lanes::<S, T>::LEN;
+fn add_to_totals<S: Simd, T: Scalar>(vector: Lanes<S, T>, totals: &mut Totals) {
     let mut buffer = [T::default(); MAX_LANES];
     vector.store(&mut buffer);
-    let totals = &mut totals[MAX_LANES + end - lanes..][..lanes];
-    for (total, &lane) in totals.iter_mut().zip(&buffer[..lanes]) {
+    let lanes = Lanes::<S, T>::LEN;
+    for (total, lane) in totals[..lanes].iter_mut().zip(&buffer[..lanes]) {
         *total += lane.to_f64();
     }
+}
+
+#[inline(always)]
+fn from_totals<S: Simd, T: Scalar>(simd: S, totals: &Totals) -> Lanes<S, T> {
+    let mut buffer = [T::default(); MAX_LANES];
+    for (lane, &total) in buffer.iter_mut().zip(totals) {
+        *lane = T::from_f64(total);
+    }
+    Lanes::load(simd, &buffer)
 }

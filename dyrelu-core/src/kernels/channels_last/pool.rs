@@ -1,13 +1,16 @@
 //! Global average pooling of `[N, S, C]`: the mean of each channel of a sample.
 
-use super::{load, store};
+use super::{Totals, add_to_totals, load, store};
+use crate::Scalar;
 use crate::kernels::pool::{BLOCKS, DEPTH};
 use crate::lanes::{Lanes, MAX_LANES};
-use crate::{Elementwise, Scalar};
 use fearless_simd::{Level, Simd, dispatch};
 
+/// Vectors of channels that are added up together: their sums stay in the first-level cache.
+const VECTORS: usize = 16;
+
 /// Vectors that are added up together, to hide the latency of an addition.
-const VECTORS: usize = 4;
+const TOGETHER: usize = 4;
 
 /// `pooled[n, c] = mean(x[n, .., c])` for x of the shape `[N, S, C]`, where `shape` is S and C; the mean of no
 /// elements is 0.
@@ -56,202 +59,200 @@ fn forward_samples<S: Simd, T: Scalar>(simd: S, shape: [usize; 2], x: &[T], pool
     if positions == 1 {
         return pooled.copy_from_slice(x);
     }
+    let mut sums = Sums::new(simd);
     let samples = x.chunks_exact(positions * channels);
     for (x, pooled) in samples.zip(pooled.chunks_exact_mut(channels)) {
-        sample::<S, T, false>(simd, shape, x, pooled, &[], &mut []);
+        sums.sample(simd, shape, x, pooled);
     }
 }
 
-/// The means of a sample. If `SCORED`, on the same way through x also `scores[s] += Σ_c weight[c] · x[s, c]`.
-#[inline(always)]
-pub(super) fn sample<S: Simd, T: Scalar, const SCORED: bool>(
-    simd: S,
-    shape: [usize; 2],
-    x: &[T],
-    pooled: &mut [T],
-    weight: &[T],
-    scores: &mut [T],
-) {
-    let lanes = Lanes::<S, T>::LEN;
-    let [_, channels] = shape;
-    let mut end = 0;
-    while end < channels {
-        let left = channels - end;
-        if left >= VECTORS * lanes {
-            end += VECTORS * lanes;
-            sum::<S, T, VECTORS, SCORED, false>(simd, shape, [end, lanes], x, pooled, weight, scores);
-        } else if left >= lanes {
-            end += lanes;
-            sum::<S, T, 1, SCORED, false>(simd, shape, [end, lanes], x, pooled, weight, scores);
-        } else {
-            end += left;
-            sum::<S, T, 1, SCORED, true>(simd, shape, [end, left], x, pooled, weight, scores);
-        }
-    }
+/// Positions of which each lane of a row has the same number.
+#[derive(Clone, Copy)]
+struct Part {
+    /// The first position.
+    start: usize,
+    /// Its lane.
+    first: usize,
+    /// The number of positions of each lane.
+    depth: usize,
+    /// Whether their sums replace those that are there.
+    replaces: bool,
 }
 
-/// As [`sample`], for M vectors of channels that end before a channel, with the counted lanes of the last one.
+/// Sums for each lane that a position has in a row.
 ///
-/// The row kernel's lane j adds up every LEN-th position from j on, and so does sum j here. Then neighbouring sums
+/// The row kernel's lane j adds up every LEN-th position from j on, and so do the sums j here. Then neighbouring sums
 /// are added, as neighbouring lanes are there.
+pub(super) struct Sums<S: Simd, T: Scalar>([[Lanes<S, T>; VECTORS]; MAX_LANES]);
+
+impl<S: Simd, T: Scalar> Sums<S, T> {
+    #[inline(always)]
+    pub(super) fn new(simd: S) -> Self {
+        Self([[Lanes::zero(simd); VECTORS]; MAX_LANES])
+    }
+
+    /// The means of a sample.
+    #[inline(always)]
+    pub(super) fn sample(&mut self, simd: S, [positions, channels]: [usize; 2], x: &[T], pooled: &mut [T]) {
+        let lanes = Lanes::<S, T>::LEN;
+        let whole = positions / lanes * lanes;
+        for (group, pooled) in pooled.chunks_mut(VECTORS * lanes).enumerate() {
+            let first = group * VECTORS * lanes;
+            let group = [channels, first, first + pooled.len()];
+            let used = pooled.len().div_ceil(lanes);
+            let mut totals = [[0.0; MAX_LANES]; VECTORS];
+            if whole < positions {
+                // The row's last vector, whose first lanes do not count.
+                let first = lanes + whole - positions;
+                let part = Part {
+                    start: whole,
+                    first,
+                    depth: 1,
+                    replaces: true,
+                };
+                self.add(simd, group, part, x);
+                reduce(&mut self.0, used, first, &mut totals);
+            }
+            for start in (0..whole).step_by(BLOCKS * DEPTH * lanes) {
+                let end = whole.min(start + BLOCKS * DEPTH * lanes);
+                for part in (start..end).step_by(DEPTH * lanes) {
+                    let part = Part {
+                        start: part,
+                        first: 0,
+                        depth: DEPTH.min((end - part) / lanes),
+                        replaces: part == start,
+                    };
+                    self.add(simd, group, part, x);
+                }
+                reduce(&mut self.0, used, 0, &mut totals);
+            }
+            let inverse = 1.0 / positions as f64;
+            for (means, totals) in pooled.chunks_mut(lanes).zip(&totals) {
+                let counted = means.len();
+                for (mean, &total) in means.iter_mut().zip(&totals[lanes - counted..lanes]) {
+                    *mean = T::from_f64(total * inverse);
+                }
+            }
+        }
+    }
+
+    /// Adds the vectors of some positions. The group is C, the first channel and the one after the last.
+    #[inline(always)]
+    fn add(&mut self, simd: S, [channels, begin, end]: [usize; 3], part: Part, x: &[T]) {
+        let Part {
+            start,
+            first,
+            depth,
+            replaces,
+        } = part;
+        let lanes = Lanes::<S, T>::LEN;
+        let step = lanes * channels;
+        for (j, sums) in self.0[first..lanes].iter_mut().enumerate() {
+            let position = (start + j) * channels;
+            let mut c = begin;
+            let mut v = 0;
+            while c < end {
+                let left = end - c;
+                let at = [position + c, step, depth];
+                if left >= TOGETHER * lanes {
+                    let sums = &mut sums[v..v + TOGETHER];
+                    column::<S, T, TOGETHER>(simd, at, replaces, x, sums);
+                    v += TOGETHER;
+                    c += TOGETHER * lanes;
+                } else if left >= lanes {
+                    column::<S, T, 1>(simd, at, replaces, x, &mut sums[v..=v]);
+                    v += 1;
+                    c += lanes;
+                } else {
+                    let mut sum = Lanes::zero(simd);
+                    for i in 0..depth {
+                        sum = sum + load::<S, T, true>(simd, x, position + end + i * step);
+                    }
+                    sums[v] = if replaces { sum } else { sums[v] + sum };
+                    c = end;
+                }
+            }
+        }
+    }
+}
+
+/// Adds `depth` times M vectors, of which the first begin at an element and the next ones a step later.
 #[inline(always)]
-fn sum<S: Simd, T: Scalar, const M: usize, const SCORED: bool, const PARTIAL: bool>(
+fn column<S: Simd, T: Scalar, const M: usize>(
     simd: S,
-    shape: [usize; 2],
-    [end, counted]: [usize; 2],
+    [mut start, step, depth]: [usize; 3],
+    replaces: bool,
     x: &[T],
-    pooled: &mut [T],
-    weight: &[T],
-    scores: &mut [T],
+    sums: &mut [Lanes<S, T>],
 ) {
     let lanes = Lanes::<S, T>::LEN;
-    let [positions, channels] = shape;
-    let whole = positions / lanes * lanes;
-    let mut totals = [[0.0; MAX_LANES]; M];
-    if whole < positions {
-        let mut sums = [[Lanes::zero(simd); M]; MAX_LANES];
-        let mut s = whole;
-        while s < positions {
-            sums[lanes + s - positions] = vectors::<S, T, M, PARTIAL>(simd, x, s * channels + end);
-            s += 1;
+    let mut column = [Lanes::zero(simd); M];
+    let mut i = 0;
+    while i < depth {
+        let x = &x[start..start + M * lanes];
+        let mut m = 0;
+        while m < M {
+            column[m] = column[m] + Lanes::load(simd, &x[m * lanes..]);
+            m += 1;
         }
-        add_up(&mut totals, sums);
-        if SCORED {
-            let count = positions - whole;
-            let at = [whole, end, counted];
-            score::<S, T, M, PARTIAL>(simd, channels, at, x, weight, &mut scores[whole..], count);
-        }
+        start += step;
+        i += 1;
     }
-    let mut start = 0;
-    while start < whole {
-        let stop = whole.min(start + BLOCKS * DEPTH * lanes);
-        let mut sums = [[Lanes::zero(simd); M]; MAX_LANES];
-        while start < stop {
-            let depth = DEPTH.min((stop - start) / lanes);
-            let mut j = 0;
-            while j < lanes {
-                let mut inner = [Lanes::zero(simd); M];
-                let mut i = 0;
-                while i < depth {
-                    let s = start + i * lanes + j;
-                    inner = add(inner, vectors::<S, T, M, PARTIAL>(simd, x, s * channels + end));
-                    i += 1;
-                }
-                sums[j] = add(sums[j], inner);
-                j += 1;
-            }
-            if SCORED {
-                let mut i = 0;
-                while i < depth {
-                    let s = start + i * lanes;
-                    let at = [s, end, counted];
-                    score::<S, T, M, PARTIAL>(simd, channels, at, x, weight, &mut scores[s..], lanes);
-                    i += 1;
-                }
-            }
-            start += depth * lanes;
-        }
-        add_up(&mut totals, sums);
-    }
-    let inverse = 1.0 / positions as f64;
     let mut m = 0;
     while m < M {
-        let end = end - (M - 1 - m) * lanes;
-        let means = pooled[end - counted..end].iter_mut();
-        for (mean, &total) in means.zip(&totals[m][lanes - counted..lanes]) {
-            *mean = T::from_f64(total * inverse);
-        }
+        sums[m] = if replaces { column[m] } else { sums[m] + column[m] };
         m += 1;
     }
 }
 
-/// M vectors, of which the last ends before element `end`.
+/// Adds neighbouring sums until one is left, and that to the totals. There are no sums before the `first` ones.
 #[inline(always)]
-fn vectors<S: Simd, T: Scalar, const M: usize, const PARTIAL: bool>(
-    simd: S,
-    x: &[T],
-    end: usize,
-) -> [Lanes<S, T>; M] {
-    let mut vectors = [Lanes::zero(simd); M];
-    let mut m = 0;
-    while m < M {
-        vectors[m] = load::<S, T, PARTIAL>(simd, x, end - (M - 1 - m) * Lanes::<S, T>::LEN);
-        m += 1;
-    }
-    vectors
-}
-
-#[inline(always)]
-fn add<S: Simd, T: Scalar, const M: usize>(mut a: [Lanes<S, T>; M], b: [Lanes<S, T>; M]) -> [Lanes<S, T>; M] {
-    let mut m = 0;
-    while m < M {
-        a[m] = a[m] + b[m];
-        m += 1;
-    }
-    a
-}
-
-/// Moves the sums of every LEN-th position on to the totals.
-#[inline(always)]
-fn add_up<S: Simd, T: Scalar, const M: usize>(
-    totals: &mut [[f64; MAX_LANES]; M],
-    mut sums: [[Lanes<S, T>; M]; MAX_LANES],
+fn reduce<S: Simd, T: Scalar>(
+    sums: &mut [[Lanes<S, T>; VECTORS]; MAX_LANES],
+    used: usize,
+    mut first: usize,
+    totals: &mut [Totals; VECTORS],
 ) {
-    let mut count = Lanes::<S, T>::LEN;
+    let lanes = Lanes::<S, T>::LEN;
+    if first == 0 {
+        for (v, totals) in totals[..used].iter_mut().enumerate() {
+            let mut tree = [sums[0][v]; MAX_LANES];
+            for (leaf, sums) in tree[..lanes].iter_mut().zip(&*sums) {
+                *leaf = sums[v];
+            }
+            let mut count = lanes;
+            while count > 1 {
+                count /= 2;
+                let mut i = 0;
+                while i < count {
+                    tree[i] = tree[2 * i] + tree[2 * i + 1];
+                    i += 1;
+                }
+            }
+            add_to_totals(tree[0], totals);
+        }
+        return;
+    }
+    let mut count = lanes;
     while count > 1 {
         count /= 2;
-        let mut i = 0;
-        while i < count {
-            sums[i] = add(sums[2 * i], sums[2 * i + 1]);
-            i += 1;
+        for i in first / 2..count {
+            let mut v = 0;
+            while v < used {
+                let right = sums[2 * i + 1][v];
+                sums[i][v] = if 2 * i < first {
+                    right
+                } else {
+                    sums[2 * i][v] + right
+                };
+                v += 1;
+            }
         }
+        first /= 2;
     }
-    let mut m = 0;
-    while m < M {
-        let mut buffer = [T::default(); MAX_LANES];
-        sums[0][m].store(&mut buffer);
-        for (total, lane) in totals[m].iter_mut().zip(buffer) {
-            *total += lane.to_f64();
-        }
-        m += 1;
+    for (&sum, totals) in sums[0][..used].iter().zip(totals) {
+        add_to_totals(sum, totals);
     }
-}
-
-/// Adds the products of M vectors of channels to the scores of `count` positions, at most LEN, channel by channel as
-/// the row kernel does. `at` are the first position, the channel before which the vectors end, and the counted lanes
-/// of the last one.
-#[inline(always)]
-fn score<S: Simd, T: Scalar, const M: usize, const PARTIAL: bool>(
-    simd: S,
-    channels: usize,
-    at: [usize; 3],
-    x: &[T],
-    weight: &[T],
-    scores: &mut [T],
-    count: usize,
-) {
-    let lanes = Lanes::<S, T>::LEN;
-    let [first, end, counted] = at;
-    let mut sum = Lanes::load_first(simd, scores, count);
-    let mut m = 0;
-    while m < M {
-        let end = end - (M - 1 - m) * lanes;
-        let mut square = [Lanes::zero(simd); MAX_LANES];
-        let mut i = 0;
-        while i < count {
-            square[i] = load::<S, T, PARTIAL>(simd, x, (first + i) * channels + end);
-            i += 1;
-        }
-        let square = Lanes::transpose(square);
-        let weight = &weight[end - counted..end];
-        let mut i = 0;
-        while i < counted {
-            sum = Lanes::splat(simd, weight[i]).mul_add(square[lanes - counted + i], sum);
-            i += 1;
-        }
-        m += 1;
-    }
-    sum.store_first(&mut scores[..count]);
 }
 
 #[inline(always)]
