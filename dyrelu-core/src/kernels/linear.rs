@@ -355,9 +355,12 @@ fn add_tiles<S: Simd, T: Scalar, const PACKED: bool>(
         add_tile::<S, T, 4, PACKED>(simd, product, rows.clone(), panel, tile, c);
         tile.row += 4;
     }
-    while tile.row < height {
-        add_tile::<S, T, 1, PACKED>(simd, product, rows.clone(), panel, tile, c);
-        tile.row += 1;
+    if tile.row + 2 <= height {
+        add_tile::<S, T, 2, PACKED>(simd, product, rows.clone(), panel, tile, c);
+        tile.row += 2;
+    }
+    if tile.row < height {
+        add_tile::<S, T, 1, PACKED>(simd, product, rows, panel, tile, c);
     }
 }
 

@@ -13,6 +13,8 @@
 //! | raw, residuals, coefficients | `[N, C or 1, P, K]` | |
 //! | scores, softmax, attention π | `[N, S]` | mode C only |
 //!
+//! The kernels that read x are in [`channels_last`] once more, for x, y and their gradients of the shape `[N, S, C]`.
+//!
 //! A kernel takes the [`Level`], the instruction set that it runs on; [`Level::new`] detects the best one, and
 //! [`levels`] names all. (Layers take the best one, or the one that [`DYRELU_LEVEL`](crate::LayerBuilder::build) names.)
 //! Lengths that do not fit together are a bug of the caller and panic: layers check shapes once, at their

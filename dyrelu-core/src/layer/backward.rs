@@ -15,7 +15,7 @@ use ndarray::{Array, ArrayRef, ArrayViewD, ArrayViewMutD, Dimension};
 /// The gradients of a loss with respect to a layer's input and parameters.
 #[derive(Debug, Clone)]
 pub struct Gradients<T, D: Dimension> {
-    /// With respect to x, in its shape.
+    /// With respect to x, in its shape and [memory order](Layer#memory-order).
     pub x: Array<T, D>,
     parameters: Parameters<T>,
 }
@@ -48,7 +48,8 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     ///
     /// # Shapes
     ///
-    /// x, `grad_y` and the gradient of x: `[N, C, ...]`.
+    /// x, `grad_y` and the gradient of x: `[N, C, ...]`, any strides. The gradient of x has the
+    /// [memory order](Self#memory-order) of x.
     ///
     /// # Errors
     ///

@@ -16,7 +16,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     ///
     /// # Shapes
     ///
-    /// x: `[N, C, ...]`, any strides. The output has the same shape, in standard layout.
+    /// x: `[N, C, ...]`, any strides. The output has the same shape, in the [memory order](Self#memory-order) of x.
     ///
     /// # Errors
     ///
@@ -108,19 +108,19 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         cache: &mut Cache<T>,
         weights: &mut PackedWeights<T>,
     ) {
-        let x_and_layout = layout::slice(x).filter(|&(layout, _)| Layout::of(y) == Some(layout));
-        if x_and_layout.is_none() {
+        let Some(layout) = Layout::of(y) else {
+            let mut standard = Array::from_elem(x.raw_dim(), T::default());
+            self.forward_arrays(extent, x, &mut standard, cache, weights);
+            y.assign(&standard);
+            return;
+        };
+        let same = layout::slice(x).filter(|&(of_x, _)| of_x == layout);
+        if same.is_none() {
             y.assign(x);
         }
-        if let Some((layout, y)) = layout::slice_mut(y) {
-            let x = x_and_layout.map_or(&[][..], |(_, x)| x);
+        if let Some((_, y)) = layout::slice_mut(y) {
+            let x = same.map_or(&[][..], |(_, x)| x);
             self.forward_slices((extent, layout), x, y, cache, weights);
-        } else {
-            let mut standard = x.as_standard_layout().into_owned();
-            if let Some((layout, y)) = layout::slice_mut(&mut standard) {
-                self.forward_slices((extent, layout), &[], y, cache, weights);
-            }
-            y.assign(&standard);
         }
     }
 

@@ -58,6 +58,19 @@ use workspace::Workspaces;
 /// gives an empty output; so does a spatial axis of length 0, whose mean is taken to be 0. A map of 1×1 has
 /// π = 1/3.
 ///
+/// # Memory order
+///
+/// Arrays are used where they stand if they are in standard layout, or if their channels are *last in memory*: an array
+/// `[N, ..., C]` in standard layout with its axes permuted to `[N, C, ...]`, as a framework with NHWC tensors has it.
+/// One of any other order is copied. What a layer returns for x, the output and the gradient of x, has the order of x if
+/// that is one of these two, and is in standard layout otherwise.
+///
+/// The arrays of a pass should have the same order. If that of x is not that of y, x is copied into y first. If that of x
+/// is not that of `grad_y`, both are brought into standard layout.
+///
+/// The forward pass has the same results in both orders, bit by bit; sums in the backward pass may differ in the last
+/// bits. Arrays whose channels are last are shared out to threads by samples only, so a single sample is computed by one.
+///
 /// # Ties, kinks and special numbers
 ///
 /// The first of equal pieces wins and gets the whole gradient; `relu` passes no gradient on at zero.

@@ -63,19 +63,31 @@ impl Plan {
         outputs.div_ceil(self.threads).max(1)
     }
 
-    /// The samples whose coefficients are computed together: enough to read the weights seldom, and few enough to
-    /// find x in the cache after its mean is known.
+    /// The samples whose coefficients or gradients are computed together: enough to read the weights seldom, and few
+    /// enough to find x in the cache after its mean is known.
     pub(super) fn group(self) -> usize {
-        let sample = self.extent.channels * self.extent.positions;
-        (GROUP / sample.max(1)).next_multiple_of(4).max(4)
+        (GROUP / self.sample()).next_multiple_of(4).max(4)
+    }
+
+    /// The group of the forward pass. It is pooled while another one is applied, all but the first: large samples
+    /// come in pairs, so that little is pooled before.
+    pub(super) fn ahead(self) -> usize {
+        match self.group() {
+            4 => 2,
+            group => group,
+        }
+    }
+
+    /// The elements of a sample, at least 1.
+    fn sample(self) -> usize {
+        (self.extent.channels * self.extent.positions).max(1)
     }
 
     /// The samples that are applied before as many others are pooled.
     pub(super) fn together(self) -> usize {
-        let sample = self.extent.channels * self.extent.positions;
         match self.layout {
             Layout::Rows => 1,
-            Layout::ChannelsLast => (BLOCK / sample.max(1)).max(1),
+            Layout::ChannelsLast => (BLOCK / self.sample()).max(1),
         }
     }
 

@@ -73,7 +73,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         weights: hyper::Weights<'_, T>,
         samples: Samples<'_, T>,
     ) {
-        let group = plan.group();
+        let group = plan.ahead();
         let (mut current, mut rest) = parallel::take(samples, group);
         for n in ranges(current.count, plan.together()) {
             self.pool(plan, &mut current, n, 0..self.channels);
