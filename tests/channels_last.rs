@@ -15,7 +15,7 @@ use ndarray::{Array, Array2, Array4, ArrayD, ArrayRef, Axis, Dimension, IxDyn};
 const CHANNELS: [usize; 11] = [1, 3, 4, 7, 8, 15, 16, 17, 33, 64, 100];
 const POSITIONS: [usize; 5] = [1, 2, 5, 49, 300];
 /// The channels that are tested with the largest number of positions as well.
-const MANY_POSITIONS: [usize; 3] = [3, 17, 64];
+const MANY_POSITIONS: [usize; 2] = [3, 17];
 
 macro_rules! activations {
     ($($name:ident: $k:tt $share:tt;)*) => {$(
@@ -92,6 +92,9 @@ fn means_are_those_of_rows() {
     fn run<T: Scalar>(level: Level, _: f64) {
         for channels in CHANNELS {
             for positions in [1, 2, 3, 15, 16, 17, 49, 300, 2100] {
+                if positions > 100 && !MANY_POSITIONS.contains(&channels) {
+                    continue;
+                }
                 let shape = [2, channels, positions];
                 let x = random_vec::<T>(shape.iter().product(), 1);
                 let mut means = vec![T::default(); 2 * channels];
@@ -120,6 +123,9 @@ fn scores_are_those_of_rows() {
     fn run<T: Scalar>(level: Level, tolerance: f64) {
         for channels in CHANNELS {
             for positions in [1, 2, 3, 15, 16, 17, 49, 300] {
+                if positions > 100 && !MANY_POSITIONS.contains(&channels) {
+                    continue;
+                }
                 let shape = [2, channels, positions];
                 let what = format!("{shape:?} {level:?}");
                 let x = random_vec::<T>(shape.iter().product(), 1);
