@@ -177,22 +177,8 @@ impl<S: Simd, T: Scalar> Lanes<S, T> {
 
     /// Lane i of vector j to lane j of vector i, for as many vectors as there are lanes.
     #[inline(always)]
-    pub(crate) fn transpose(mut square: [Self; MAX_LANES]) -> [Self; MAX_LANES] {
-        // Each step brings the two halves of the vectors together, as in a perfect shuffle of cards.
-        let half = Self::LEN / 2;
-        let mut width = 1;
-        while width < Self::LEN {
-            let cards = square;
-            let mut i = 0;
-            while i < half {
-                let (low, high) = cards[i].0.interleave(cards[half + i].0);
-                square[2 * i] = Self(low);
-                square[2 * i + 1] = Self(high);
-                i += 1;
-            }
-            width *= 2;
-        }
-        square
+    pub(crate) fn transpose(square: [Self; MAX_LANES]) -> [Self; MAX_LANES] {
+        Self::join_groups(square, Self::LEN)
     }
 
     /// The first `count` vectors hold numbers in groups of `count`, a power of two. Afterwards vector i holds the i-th
@@ -217,6 +203,7 @@ impl<S: Simd, T: Scalar> Lanes<S, T> {
     /// The inverse of [`split_groups`](Self::split_groups).
     #[inline(always)]
     pub(crate) fn join_groups(mut vectors: [Self; MAX_LANES], count: usize) -> [Self; MAX_LANES] {
+        // Each step brings the two halves of the vectors together, as in a perfect shuffle of cards.
         let mut width = 1;
         while width < count {
             let cards = vectors;
