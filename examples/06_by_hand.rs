@@ -37,16 +37,8 @@ impl DynamicActivation for ByHand {
     const SHARING: Sharing = Sharing::Spatial;
     const COMBINE: Combine = Combine::Max;
     const COEFFICIENTS: &'static [Coefficient] = &[
-        Coefficient {
-            name: "a",
-            init: PerPiece::First(1.0),
-            lambda: PerPiece::Same(1.0),
-        },
-        Coefficient {
-            name: "b",
-            init: PerPiece::Same(0.0),
-            lambda: PerPiece::Same(0.5),
-        },
+        Coefficient::dynamic("a", PerPiece::First(1.0)),
+        Coefficient::dynamic("b", PerPiece::Same(0.0)).lambda(PerPiece::Same(0.5)),
     ];
     const HOMOGENEOUS: bool = true;
     type Pieces = Pieces<2, 2>;

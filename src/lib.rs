@@ -44,8 +44,9 @@
 #![forbid(unsafe_code)]
 
 pub use dyrelu_core::{
-    Cache, Coefficient, Combine, DynamicActivation, Elementwise, Error, Gradients, Layer, LayerBuilder,
-    PerPiece, Piece, PieceGrad, Pieces, Scalar, Sharing, kernels, reference, safetensors,
+    Attention, Cache, Coefficient, Combine, Context, DynamicActivation, Elementwise, Error, Gradients, Hyper,
+    Inner, Layer, LayerBuilder, Neighbour, PerPiece, Piece, PieceGrad, Pieces, Scalar, Sharing, Source,
+    Squash, kernels, reference, safetensors,
 };
 pub use dyrelu_macros::dynamic_activation;
 

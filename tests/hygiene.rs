@@ -223,7 +223,7 @@ fn methods_of_other_traits_are_not_called() {
 
 #[test]
 fn expressions_of_a_macro_by_example_are_arguments() {
-    use ::renamed::{DynamicActivation, PerPiece};
+    use ::renamed::{DynamicActivation, PerPiece, Source};
     use ::std::{assert, matches};
     declare_from_expressions!(Expressions, tanh, [1.0, -1.0], -0.5, 2.0);
     let [a, b] = Expressions::COEFFICIENTS else {
@@ -231,5 +231,8 @@ fn expressions_of_a_macro_by_example_are_arguments() {
     };
     assert!(matches!(a.init, PerPiece::Each([1.0, -1.0])));
     assert!(matches!(b.init, PerPiece::Same(-0.5)));
-    assert!(matches!(a.lambda, PerPiece::Same(2.0)));
+    let Source::Dynamic { lambda, .. } = a.source else {
+        ::std::panic!("dynamic")
+    };
+    assert!(matches!(lambda, PerPiece::Same(2.0)));
 }

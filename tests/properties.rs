@@ -4,8 +4,8 @@ mod common;
 
 use common::{assert_close, random, randomise};
 use dyrelu::{
-    Cache, Coefficient, DynamicActivation, Layer, PerPiece, Piece, Sharing, dynamic_activation, kernels,
-    reference,
+    Cache, Coefficient, DynamicActivation, Layer, PerPiece, Piece, Sharing, Source, dynamic_activation,
+    kernels, reference,
 };
 use ndarray::{Array3, ArrayD, Axis, Ix3, concatenate, s};
 use proptest::prelude::*;
@@ -223,7 +223,13 @@ fn check_twins<A: DynamicActivation + Piece<2>, const K: usize>(channels: usize,
         fc2_bias,
     };
     let [_, residuals] = reference::hyper::forward(channels, weights, &pooled);
-    let (init, lambda) = (constants(|c| c.init), constants(|c| c.lambda));
+    let (init, lambda) = (
+        constants(|c| c.init),
+        constants(|c| match c.source {
+            Source::Dynamic { lambda, .. } => lambda,
+            Source::Learned { .. } => unreachable!("all are dynamic"),
+        }),
+    );
     let coefficients = reference::coefficients::forward(&init, &lambda, &residuals);
     let attention = if A::SHARING == Sharing::Unshared {
         let weight = parameter("attention.weight");

@@ -32,7 +32,10 @@ mod piece;
 pub mod reference;
 mod scalar;
 
-pub use activation::{Coefficient, Combine, DynamicActivation, PerPiece, Sharing};
+pub use activation::{
+    Attention, Coefficient, Combine, Context, DynamicActivation, Hyper, Inner, Neighbour, PerPiece, Sharing,
+    Source, Squash,
+};
 pub use elementwise::Elementwise;
 pub use error::Error;
 pub use kernels::piecewise::Pieces;

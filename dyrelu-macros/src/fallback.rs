@@ -66,10 +66,8 @@ pub(crate) fn emit(outline: &Outline) -> TokenStream {
         .params
         .push(parse_quote_spanned!(site=> const __P: ::core::primitive::usize));
     let (piece_parameters, _, _) = piece_generics.split_for_impl();
-    let constant = quote_spanned!(site=> #dyrelu::PerPiece::Same(0.0));
-    let coefficients = (0..MAX_COEFFICIENTS).map(
-        |_| quote_spanned!(site=> #dyrelu::Coefficient { name: "", init: #constant, lambda: #constant }),
-    );
+    let coefficients = (0..MAX_COEFFICIENTS)
+        .map(|_| quote_spanned!(site=> #dyrelu::Coefficient::dynamic("", #dyrelu::PerPiece::Same(0.0))));
     let (k, p) = (integer(outline.k), integer(outline.p));
     wrap(&quote_spanned! {site=>
         impl #piece_parameters #dyrelu::Piece<__P> for #name #arguments #bounds {

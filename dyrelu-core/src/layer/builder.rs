@@ -111,7 +111,7 @@ impl<A: DynamicActivation, T: Scalar> LayerBuilder<A, T> {
             level,
             parameters: parameters(channels, hidden)?,
             init: constants::<A, T>(|coefficient| coefficient.init),
-            lambda: constants::<A, T>(|coefficient| coefficient.lambda),
+            lambda: constants::<A, T>(super::parameters::lambda_of),
             generation: 0,
             workspaces: Workspaces::default(),
             activation: PhantomData,
@@ -174,7 +174,8 @@ const fn check_lengths<A: DynamicActivation>() {
     );
     let mut p = 0;
     while p < A::COEFFICIENTS.len() {
-        let Coefficient { init, lambda, .. } = A::COEFFICIENTS[p];
+        let coefficient = A::COEFFICIENTS[p];
+        let (init, lambda) = (coefficient.init, super::parameters::lambda_of(&coefficient));
         assert!(
             init.fits(<A::Pieces as PieceSet<A>>::K) && lambda.fits(<A::Pieces as PieceSet<A>>::K),
             "PerPiece::Each needs one value for each of the K pieces of `Pieces<K, P>`"

@@ -242,7 +242,7 @@ impl<'a> Tensors<'a> {
         hidden: usize,
     ) -> Result<Parameters<T>, Error> {
         self.check_names::<A>()?;
-        self.check_constants::<A, T>(LAMBDAS, |coefficient| coefficient.lambda)?;
+        self.check_constants::<A, T>(LAMBDAS, parameters::lambda_of)?;
         self.check_constants::<A, T>(INIT_V, |coefficient| coefficient.init)?;
         Parameters::new::<A>(channels, hidden, |parameter| {
             self.read::<A, T>(parameter.name, &parameter.shape)

@@ -1,7 +1,7 @@
 //! The parameters of a layer, or their gradients: named arrays in a fixed order.
 
 use super::{set_len, slice, slice_mut};
-use crate::{DynamicActivation, Error, Scalar, Sharing};
+use crate::{Coefficient, DynamicActivation, Error, PerPiece, Scalar, Sharing, Source};
 use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD, IxDyn};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -31,6 +31,14 @@ pub(super) const fn names<A: DynamicActivation>() -> &'static [&'static str] {
         &NAMES
     } else {
         NAMES.split_at(4).0
+    }
+}
+
+/// λ of a coefficient; 0 if it is not dynamic.
+pub(super) const fn lambda_of(coefficient: &Coefficient) -> PerPiece {
+    match coefficient.source {
+        Source::Dynamic { lambda, .. } => lambda,
+        Source::Learned { .. } => PerPiece::Same(0.0),
     }
 }
 

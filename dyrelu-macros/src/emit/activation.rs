@@ -19,12 +19,9 @@ use crate::spec::{ActivationSpec, CoefficientSpec, Combine, PerPiece, Sharing};
 ///     const SHARING: ::dyrelu::Sharing = ::dyrelu::Sharing::Spatial;
 ///     const COMBINE: ::dyrelu::Combine = ::dyrelu::Combine::Max;
 ///     const COEFFICIENTS: &'static [::dyrelu::Coefficient] = &[
-///         ::dyrelu::Coefficient {
-///             name: "a",
-///             init: ::dyrelu::PerPiece::First(1.0),
-///             lambda: ::dyrelu::PerPiece::Same(1.0),
-///         },
-///         …
+///         ::dyrelu::Coefficient::dynamic("a", ::dyrelu::PerPiece::First(1.0)),
+///         ::dyrelu::Coefficient::dynamic("b", ::dyrelu::PerPiece::Same(0.0))
+///             .lambda(::dyrelu::PerPiece::Same(0.5)),
 ///     ];
 ///     const HOMOGENEOUS: ::core::primitive::bool = true;
 ///     type Pieces = ::dyrelu::Pieces<2, 2>;
@@ -68,16 +65,16 @@ pub(super) fn emit(spec: &ActivationSpec) -> TokenStream {
     }
 }
 
-/// Expands to `::dyrelu::Coefficient { name: "a", init: …, lambda: … }`.
+/// Expands to `::dyrelu::Coefficient::dynamic("a", init)`, and `.lambda(lambda)` if it is not 1.
 fn coefficient(dyrelu: &Runtime, named: &Named, constants: &CoefficientSpec) -> TokenStream {
     let name = named.name.unraw().to_string();
-    let (init, lambda) = (
-        per_piece(dyrelu, &constants.init),
-        per_piece(dyrelu, &constants.lambda),
-    );
-    quote_spanned! {Span::mixed_site()=>
-        #dyrelu::Coefficient { name: #name, init: #init, lambda: #lambda }
-    }
+    let site = Span::mixed_site();
+    let init = per_piece(dyrelu, &constants.init);
+    let lambda = (constants.lambda != PerPiece::Same(1.0)).then(|| {
+        let lambda = per_piece(dyrelu, &constants.lambda);
+        quote_spanned!(site=> .lambda(#lambda))
+    });
+    quote_spanned!(site=> #dyrelu::Coefficient::dynamic(#name, #init) #lambda)
 }
 
 /// Expands to `::dyrelu::PerPiece::Same(0.5)`, or another variant.

@@ -104,11 +104,7 @@ const _: () = {
         const SHARING: ::dyrelu::Sharing = ::dyrelu::Sharing::Spatial;
         const COMBINE: ::dyrelu::Combine = ::dyrelu::Combine::Max;
         const COEFFICIENTS: &'static [::dyrelu::Coefficient] = &[
-            ::dyrelu::Coefficient {
-                name: "a",
-                init: ::dyrelu::PerPiece::Same(1.0),
-                lambda: ::dyrelu::PerPiece::Same(1.0),
-            },
+            ::dyrelu::Coefficient::dynamic("a", ::dyrelu::PerPiece::Same(1.0)),
         ];
         const HOMOGENEOUS: ::core::primitive::bool = false;
         type Pieces = ::dyrelu::Pieces<1, 1>;

@@ -64,21 +64,9 @@ const _: () = {
         const SHARING: ::renamed::Sharing = ::renamed::Sharing::Unshared;
         const COMBINE: ::renamed::Combine = ::renamed::Combine::Min;
         const COEFFICIENTS: &'static [::renamed::Coefficient] = &[
-            ::renamed::Coefficient {
-                name: "a",
-                init: ::renamed::PerPiece::Same(1.0),
-                lambda: ::renamed::PerPiece::Same(1.0),
-            },
-            ::renamed::Coefficient {
-                name: "t",
-                init: ::renamed::PerPiece::Same(1.0),
-                lambda: ::renamed::PerPiece::Same(1.0),
-            },
-            ::renamed::Coefficient {
-                name: "b",
-                init: ::renamed::PerPiece::Each(&[0.0, 1.0]),
-                lambda: ::renamed::PerPiece::Same(1.0),
-            },
+            ::renamed::Coefficient::dynamic("a", ::renamed::PerPiece::Same(1.0)),
+            ::renamed::Coefficient::dynamic("t", ::renamed::PerPiece::Same(1.0)),
+            ::renamed::Coefficient::dynamic("b", ::renamed::PerPiece::Each(&[0.0, 1.0])),
         ];
         const HOMOGENEOUS: ::core::primitive::bool = false;
         type Pieces = ::renamed::Pieces<2, 3>;

@@ -54,16 +54,12 @@ const _: () = {
         const SHARING: ::dyrelu::Sharing = ::dyrelu::Sharing::Spatial;
         const COMBINE: ::dyrelu::Combine = ::dyrelu::Combine::Sum;
         const COEFFICIENTS: &'static [::dyrelu::Coefficient] = &[
-            ::dyrelu::Coefficient {
-                name: "gain",
-                init: ::dyrelu::PerPiece::Each(&[1.0, 0.5, -0.25]),
-                lambda: ::dyrelu::PerPiece::Same(2.0),
-            },
-            ::dyrelu::Coefficient {
-                name: "threshold",
-                init: ::dyrelu::PerPiece::Same(0.1),
-                lambda: ::dyrelu::PerPiece::Same(1.0),
-            },
+            ::dyrelu::Coefficient::dynamic(
+                    "gain",
+                    ::dyrelu::PerPiece::Each(&[1.0, 0.5, -0.25]),
+                )
+                .lambda(::dyrelu::PerPiece::Same(2.0)),
+            ::dyrelu::Coefficient::dynamic("threshold", ::dyrelu::PerPiece::Same(0.1)),
         ];
         const HOMOGENEOUS: ::core::primitive::bool = false;
         type Pieces = ::dyrelu::Pieces<3, 2>;

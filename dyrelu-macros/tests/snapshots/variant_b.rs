@@ -33,16 +33,9 @@ const _: () = {
         const SHARING: ::dyrelu::Sharing = ::dyrelu::Sharing::Spatial;
         const COMBINE: ::dyrelu::Combine = ::dyrelu::Combine::Max;
         const COEFFICIENTS: &'static [::dyrelu::Coefficient] = &[
-            ::dyrelu::Coefficient {
-                name: "a",
-                init: ::dyrelu::PerPiece::First(1.0),
-                lambda: ::dyrelu::PerPiece::Same(1.0),
-            },
-            ::dyrelu::Coefficient {
-                name: "b",
-                init: ::dyrelu::PerPiece::Same(0.0),
-                lambda: ::dyrelu::PerPiece::Same(0.5),
-            },
+            ::dyrelu::Coefficient::dynamic("a", ::dyrelu::PerPiece::First(1.0)),
+            ::dyrelu::Coefficient::dynamic("b", ::dyrelu::PerPiece::Same(0.0))
+                .lambda(::dyrelu::PerPiece::Same(0.5)),
         ];
         const HOMOGENEOUS: ::core::primitive::bool = true;
         type Pieces = ::dyrelu::Pieces<2, 2>;
