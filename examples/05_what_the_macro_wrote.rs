@@ -3,10 +3,10 @@
 //! `cargo run --example 05_what_the_macro_wrote`
 
 /// The expansion of the paper's activation. For k = 64 it differs in the number 64.
-const DEFAULT: &str = include_str!("../dyrelu-macros/tests/snapshots/variant_b.rs");
+const DEFAULT: &str = include_str!("../dyrelu-codegen/tests/snapshots/variant_b.rs");
 
 /// The expansion of a piece with `let` and `if`: the gradient is derived, and shares what it can.
-const SOFT_THRESHOLD: &str = include_str!("../dyrelu-macros/tests/snapshots/soft_threshold.rs");
+const SOFT_THRESHOLD: &str = include_str!("../dyrelu-codegen/tests/snapshots/soft_threshold.rs");
 
 fn main() {
     for (name, expansion) in [

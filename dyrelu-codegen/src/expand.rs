@@ -8,7 +8,8 @@ use crate::fallback::Outline;
 use crate::{args, emit, fallback, input, validate};
 
 /// The item, unchanged, and what the attribute adds to it: the implementations, or the mistakes.
-pub(crate) fn expand(arguments: TokenStream, item: &TokenStream) -> TokenStream {
+#[must_use]
+pub fn expand(arguments: TokenStream, item: &TokenStream) -> TokenStream {
     let diagnostics = Diagnostics::default();
     let args = args::parse(arguments, &diagnostics);
     let target = input::parse(item.clone(), &diagnostics);

@@ -4,7 +4,7 @@ use crate::args::argument_names;
 use crate::spec::{MAX_COEFFICIENTS, MAX_OPERATIONS, MAX_PIECES};
 use crate::symbolic::FUNCTIONS;
 
-const PAGE: &str = include_str!("../../docs/dynamic_activation.md");
+const PAGE: &str = include_str!("../../../dyrelu-macros/docs/dynamic_activation.md");
 
 #[test]
 fn it_has_a_row_for_each_argument() {
