@@ -3,35 +3,57 @@
 //! This stage checks each argument by itself; [`crate::validate`] checks them against each other. Arguments are
 //! separated before they are parsed, so that a mistake in one hides none in the others.
 
-mod coefficients;
+mod entries;
+mod hyper;
+mod neighbours;
+mod numbers;
+mod pieces;
 mod split;
+mod value;
 
 use std::slice;
 
-use proc_macro2::{Ident, TokenStream, TokenTree};
-use quote::ToTokens;
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use syn::Lit;
 use syn::ext::IdentExt;
-use syn::parse::Parser;
-use syn::{ExprClosure, Lit, Path};
 
-pub(crate) use coefficients::{CoefficientEntry, CoefficientList, Values};
-use split::{after_equals, visible};
+use entries::List;
+pub(crate) use entries::{Entries, Entry};
+pub(crate) use numbers::{Learned, Values};
+pub(crate) use pieces::Pieces;
+use split::visible;
+use value::{Value, literal_of};
 
 use crate::diagnostics::{Diagnostics, did_you_mean, list_of};
-use crate::piece;
 use crate::runtime::Runtime;
-use crate::spec::{Choice, Combine, MAX_PIECES, Sharing, spellings};
+use crate::spec::{Attention, Combine, Hyper, Sharing, Shift, Squash};
 
 /// What the attribute says, with the spans that later messages need.
 #[derive(Default)]
 pub(crate) struct Args {
     pub(crate) k: Slot<usize>,
     pub(crate) share: Slot<Sharing>,
-    pub(crate) piece: Slot<ExprClosure>,
+    pub(crate) piece: Slot<Pieces>,
     pub(crate) combine: Slot<Combine>,
-    pub(crate) init: Slot<CoefficientList>,
-    pub(crate) lambda: Slot<CoefficientList>,
+    pub(crate) init: Slot<Entries<Values>>,
+    pub(crate) lambda: Slot<Entries<Values>>,
+    pub(crate) squash: Slot<Squashes>,
+    pub(crate) learned: Slot<Entries<Learned>>,
+    pub(crate) fixed: Slot<Entries<f64>>,
+    pub(crate) neighbours: Slot<Entries<Shift>>,
+    pub(crate) hyper: Slot<Hyper>,
+    pub(crate) attention: Slot<Attention>,
     pub(crate) runtime: Slot<Runtime>,
+    /// The names of the arguments, as they are written.
+    names: Vec<Ident>,
+}
+
+/// The value of `squash`.
+pub(crate) enum Squashes {
+    /// One for all dynamic coefficients.
+    All(Squash),
+    /// One for each of some.
+    Some(Entries<Squash>),
 }
 
 /// The value of an argument.
@@ -46,6 +68,11 @@ pub(crate) enum Slot<T> {
 }
 
 impl<T> Slot<T> {
+    /// Whether the argument was written, be it right or wrong.
+    pub(crate) fn is_written(&self) -> bool {
+        !matches!(self, Self::Missing)
+    }
+
     /// The value if it is there and right, by reference.
     pub(crate) fn as_given(&self) -> Option<&T> {
         match self {
@@ -77,15 +104,15 @@ impl<T> Slot<T> {
 }
 
 /// A slot, whatever its type.
-trait Written {
-    fn is_written(&self) -> bool;
+trait AnySlot {
+    fn is_filled(&self) -> bool;
     /// Marks the argument as wrong.
     fn spoil(&mut self);
 }
 
-impl<T> Written for Slot<T> {
-    fn is_written(&self) -> bool {
-        !matches!(self, Self::Missing)
+impl<T> AnySlot for Slot<T> {
+    fn is_filled(&self) -> bool {
+        self.is_written()
     }
 
     fn spoil(&mut self) {
@@ -94,20 +121,33 @@ impl<T> Written for Slot<T> {
 }
 
 /// The arguments, each as it is written in examples.
-const EXAMPLES: [(&str, &str); 7] = [
+const EXAMPLES: [(&str, &str); 13] = [
     ("k", "k = 2"),
     ("share", "share = \"spatial\""),
     ("piece", "piece = |x, a, b| a * x + b"),
     ("combine", "combine = \"max\""),
     ("init", "init(a = [1.0, 0.0], b = 0.0)"),
     ("lambda", "lambda(a = 1.0, b = 0.5)"),
+    ("squash", "squash = \"sigmoid\""),
+    ("learned", "learned(p = 1.0)"),
+    ("fixed", "fixed(c = 1.0)"),
+    ("neighbours", "neighbours(s = shift(1, 0))"),
+    (
+        "hyper",
+        "hyper(context = \"pooled\", layers = 2, inner = \"relu\")",
+    ),
+    ("attention", "attention = \"normalised\""),
     ("crate", "crate = ::dyrelu"),
 ];
 
 /// Methods of the layer builder that are easily mistaken for arguments.
-const BUILDER_METHODS: [(&str, &str); 4] = [
+const BUILDER_METHODS: [(&str, &str); 8] = [
     ("reduction", ".reduction(8)"),
     ("hidden", ".hidden(16)"),
+    ("divisible_by", ".divisible_by(4)"),
+    ("at_least", ".at_least(4)"),
+    ("groups", ".groups(4)"),
+    ("context_channels", ".context_channels(128)"),
     ("seed", ".seed(7)"),
     ("temperature", ".temperature(10.0)"),
 ];
@@ -136,15 +176,6 @@ pub(crate) fn parse(tokens: TokenStream, diagnostics: &Diagnostics) -> Args {
     args
 }
 
-/// An argument's value: the tokens after `name =`.
-struct Value<'a> {
-    /// How the whole argument should look.
-    example: &'static str,
-    /// Never empty, and without invisible delimiters round all of it.
-    tokens: Vec<TokenTree>,
-    diagnostics: &'a Diagnostics,
-}
-
 impl Args {
     fn read(&mut self, argument: &[TokenTree], diagnostics: &Diagnostics) {
         let [TokenTree::Ident(name), rest @ ..] = argument else {
@@ -156,33 +187,52 @@ impl Args {
             self.reject_unknown(name, &key, diagnostics);
             return;
         };
-        if self.slot(&key).is_written() {
+        if self.slot(&key).is_filled() {
             diagnostics.error(name.span(), format!("duplicate argument `{key}`"));
             return;
         }
+        self.names.push(name.clone());
+        let list = |entry| List {
+            argument: name,
+            example,
+            entry,
+            diagnostics,
+        };
+        let value = || Value::of_argument(name, rest, example, diagnostics);
         match key.as_str() {
-            "init" => self
-                .init
-                .fill(coefficients::parse(name, rest, example, diagnostics)),
+            "k" => self.k.fill(value().and_then(|value| value.count())),
+            "share" => self.share.fill(value().and_then(|value| value.choice())),
+            "piece" => self.piece.fill(value().and_then(|value| value.pieces())),
+            "combine" => self.combine.fill(value().and_then(|value| value.choice())),
+            "init" => self.init.fill(list("coefficient").parse(rest, Value::per_piece)),
             "lambda" => self
                 .lambda
-                .fill(coefficients::parse(name, rest, example, diagnostics)),
-            _ => self.read_value(&key, value(name, rest, example, diagnostics)),
+                .fill(list("coefficient").parse(rest, Value::per_piece)),
+            "squash" if matches!(*visible(rest), [TokenTree::Group(_)]) => {
+                let some = list("coefficient").parse(rest, Value::choice);
+                self.squash.fill(some.map(Squashes::Some));
+            }
+            "squash" => {
+                let all = value().and_then(|value| value.choice());
+                self.squash.fill(all.map(Squashes::All));
+            }
+            "learned" => self.learned.fill(list("coefficient").parse(rest, Value::learned)),
+            "fixed" => self.fixed.fill(list("constant").parse(rest, Value::constant)),
+            "neighbours" => self.neighbours.fill(list("neighbour").parse(rest, Value::shift)),
+            "hyper" => self.hyper.fill(hyper::parse(&list("option"), rest)),
+            "attention" => self.attention.fill(value().and_then(|value| value.choice())),
+            _ => self.runtime.fill(value().and_then(|value| value.runtime())),
         }
     }
 
-    fn read_value(&mut self, key: &str, value: Option<Value<'_>>) {
-        match key {
-            "k" => self.k.fill(value.and_then(|value| value.pieces())),
-            "share" => self.share.fill(value.and_then(|value| value.choice())),
-            "piece" => self.piece.fill(value.and_then(|value| value.closure())),
-            "combine" => self.combine.fill(value.and_then(|value| value.choice())),
-            _ => self.runtime.fill(value.and_then(|value| value.runtime())),
-        }
+    /// Where the argument `key`, which has been written, begins.
+    pub(crate) fn span_of(&self, key: &str) -> Span {
+        let name = self.names.iter().find(|name| name.unraw() == key);
+        name.map_or_else(Span::call_site, Ident::span)
     }
 
     /// The slot of an argument in [`EXAMPLES`].
-    fn slot(&mut self, key: &str) -> &mut dyn Written {
+    fn slot(&mut self, key: &str) -> &mut dyn AnySlot {
         match key {
             "k" => &mut self.k,
             "share" => &mut self.share,
@@ -190,6 +240,12 @@ impl Args {
             "combine" => &mut self.combine,
             "init" => &mut self.init,
             "lambda" => &mut self.lambda,
+            "squash" => &mut self.squash,
+            "learned" => &mut self.learned,
+            "fixed" => &mut self.fixed,
+            "neighbours" => &mut self.neighbours,
+            "hyper" => &mut self.hyper,
+            "attention" => &mut self.attention,
             _ => &mut self.runtime,
         }
     }
@@ -216,7 +272,7 @@ impl Args {
 
     /// Marks the argument `word`, if it is one that is missing, as wrong, so that it is not reported as missing.
     fn excuse(&mut self, word: &str) {
-        if text_for(&EXAMPLES, word).is_some() && !self.slot(word).is_written() {
+        if text_for(&EXAMPLES, word).is_some() && !self.slot(word).is_filled() {
             self.slot(word).spoil();
         }
     }
@@ -239,136 +295,4 @@ impl Args {
             self.excuse(word);
         }
     }
-}
-
-/// The value in `= value`.
-fn value<'a>(
-    name: &Ident,
-    rest: &[TokenTree],
-    example: &'static str,
-    diagnostics: &'a Diagnostics,
-) -> Option<Value<'a>> {
-    let tokens = visible(after_equals(rest).unwrap_or_default());
-    if tokens.is_empty() {
-        diagnostics.error(name.span(), format!("expected a value: `{example}`"));
-        return None;
-    }
-    Some(Value {
-        example,
-        tokens,
-        diagnostics,
-    })
-}
-
-impl Value<'_> {
-    /// Reports a mistake at the value.
-    fn reject<T>(&self, message: String) -> Option<T> {
-        self.diagnostics.error_at(self.stream(), message);
-        None
-    }
-
-    /// Reports that the value should have been a `what`.
-    fn expected<T>(&self, what: &str) -> Option<T> {
-        self.reject(format!("expected {what}: `{}`", self.example))
-    }
-
-    fn stream(&self) -> TokenStream {
-        self.tokens.iter().cloned().collect()
-    }
-
-    /// The value of `k`.
-    fn pieces(&self) -> Option<usize> {
-        let Some(Lit::Int(literal)) = literal_of(&self.tokens) else {
-            return self.expected("an integer");
-        };
-        if !literal.suffix().is_empty() {
-            return self.expected("an integer without a suffix");
-        }
-        let digits = literal.base10_digits();
-        match digits.parse() {
-            Ok(k @ 1..=MAX_PIECES) => Some(k),
-            Err(_) if !digits.starts_with('-') => self.too_many_pieces(digits),
-            Ok(1..) => self.too_many_pieces(digits),
-            Ok(0) | Err(_) => self.reject(format!("`k` must be at least 1, found {digits}")),
-        }
-    }
-
-    fn too_many_pieces<T>(&self, digits: &str) -> Option<T> {
-        self.reject(format!("`k` must be at most {MAX_PIECES}, found {digits}"))
-    }
-
-    /// The value of `share` or `combine`.
-    fn choice<C: Choice>(&self) -> Option<C> {
-        let text = match literal_of(&self.tokens) {
-            Some(Lit::Str(literal)) if literal.suffix().is_empty() => literal.value(),
-            _ => return self.unquoted::<C>(),
-        };
-        if let Some((_, choice)) = C::ALL.iter().find(|(spelling, _)| *spelling == text) {
-            return Some(*choice);
-        }
-        let suggestion = meant_choice::<C>(&text)
-            .map_or_else(String::new, |spelling| format!(" did you mean {spelling:?}?"));
-        let (what, all) = (C::WHAT, spellings::<C>());
-        self.reject(format!(
-            "unknown {what} {text:?};{suggestion} expected one of {all}"
-        ))
-    }
-
-    /// Reports a choice that is no string, with the text that should be there.
-    fn unquoted<C: Choice>(&self) -> Option<C> {
-        let text: String = self.tokens.iter().map(ToString::to_string).collect();
-        let key = self.example.split_once(' ').map_or(self.example, |(key, _)| key);
-        let spelling = meant_choice::<C>(&text).unwrap_or(C::ALL[0].0);
-        self.reject(format!("expected a string literal: `{key} = {spelling:?}`"))
-    }
-
-    /// The value of `piece`.
-    fn closure(&self) -> Option<ExprClosure> {
-        match piece::parse(self.stream()) {
-            Ok(Some(closure)) => Some(closure),
-            Ok(None) => self.expected("a closure"),
-            Err(error) => {
-                self.diagnostics.report(error);
-                None
-            }
-        }
-    }
-
-    /// The value of `crate`.
-    fn runtime(&self) -> Option<Runtime> {
-        let Ok(path) = Path::parse_mod_style.parse2(self.stream()) else {
-            return self.expected("a path");
-        };
-        let first = path
-            .segments
-            .first()
-            .map(|segment| segment.ident.to_string())
-            .unwrap_or_default();
-        match first.as_str() {
-            "crate" | "$crate" => Some(Runtime::new(&path)),
-            _ if path.leading_colon.is_some() => Some(Runtime::new(&path)),
-            "self" | "super" => self.expected("an absolute path"),
-            _ => {
-                let text = path.to_token_stream().to_string().replace(' ', "");
-                self.diagnostics
-                    .error_at(path, format!("expected an absolute path: `crate = ::{text}`"));
-                None
-            }
-        }
-    }
-}
-
-/// The spelling of the choice that `text` probably means.
-fn meant_choice<C: Choice>(text: &str) -> Option<&'static str> {
-    let alias = C::ALIASES
-        .iter()
-        .find(|(alias, _)| alias.eq_ignore_ascii_case(text));
-    alias
-        .map(|(_, spelling)| *spelling)
-        .or_else(|| did_you_mean(text, C::ALL.iter().map(|(spelling, _)| *spelling)))
-}
-
-/// The literal that `trees` are, with a minus if it is a negative number, also inside invisible delimiters.
-fn literal_of(trees: &[TokenTree]) -> Option<Lit> {
-    syn::parse2(trees.iter().cloned().collect()).ok()
 }

@@ -6,7 +6,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote_spanned;
 use syn::{Generics, Visibility, parse_quote_spanned};
 
-use crate::args::{Args, Slot};
+use crate::args::{Args, Pieces, Slot};
 use crate::emit::{integer, wrap};
 use crate::input::Target;
 use crate::runtime::Runtime;
@@ -26,16 +26,26 @@ impl Outline {
     /// The outline of an activation for an item that is a type.
     pub(crate) fn of(args: &Args, target: Option<&Target>) -> Option<Self> {
         let target = target?;
-        let p = match &args.piece {
-            Slot::Given(closure) => closure.inputs.len().saturating_sub(1).clamp(1, MAX_COEFFICIENTS),
-            Slot::Missing | Slot::Invalid => 2,
+        let (k, p) = match &args.piece {
+            Slot::Given(pieces) => {
+                let closures = pieces.closures().into_iter().flatten();
+                let p: usize = closures
+                    .map(|closure| closure.inputs.len().saturating_sub(1))
+                    .sum();
+                let k = match pieces {
+                    Pieces::Shared(_) => args.k.as_given(),
+                    Pieces::Own(_) => None,
+                };
+                (k, p.min(MAX_COEFFICIENTS))
+            }
+            Slot::Missing | Slot::Invalid => (args.k.as_given(), 2),
         };
         Some(Self {
             name: target.name.clone(),
             visibility: target.visibility.clone(),
             generics: target.generics.clone(),
             runtime: args.runtime.as_given().cloned().unwrap_or_default(),
-            k: args.k.as_given().copied().unwrap_or(1),
+            k: k.copied().unwrap_or(1),
             p,
         })
     }

@@ -9,17 +9,21 @@
 //!         │ the attribute's tokens                                                       │ the item's tokens
 //!         ▼                                                                              ▼
 //!    args: Args, each argument checked by itself                               input: Target, name and visibility
+//!         │                                                                              │
+//!         ▼                                                                              │
+//!    kinds: Kinds, what each parameter is                                                │
 //!         └──────────────────────────────────────┬───────────────────────────────────────┘
 //!                                                ▼
 //!                          validate: spec::ActivationSpec, valid by construction
 //!                              │  piece::lower: syn::Expr → symbolic::Expressions
-//!                              │  symbolic: gradient, simplification, homogeneity
+//!                              │  symbolic: constants, gradient, simplification, homogeneity
 //!                              ▼
 //!                          emit: impl Piece, impl DynamicActivation, fn layer
 //! ```
 //!
 //! Each stage is one file, or one folder, whose output type is its contract; `expand` alone knows their order.
-//! All stages report mistakes to `diagnostics` and go on. If there are any, `fallback` stands in for `emit`.
+//! All stages report mistakes to `diagnostics` and go on. If there are any, `fallback` stands in for `emit`. For
+//! programs that show an activation, `inspect` stands in for `input` and `emit`.
 #![forbid(unsafe_code)]
 
 mod args;
@@ -28,6 +32,8 @@ mod emit;
 mod expand;
 mod fallback;
 mod input;
+mod inspect;
+mod kinds;
 mod number;
 mod piece;
 mod runtime;
@@ -38,3 +44,4 @@ mod tests;
 mod validate;
 
 pub use expand::expand;
+pub use inspect::{Activation, Coefficient, Derivative, Hyper, Mistake, Neighbour, Source, inspect};

@@ -1,15 +1,19 @@
 //! From [`Args`] and [`Target`] to [`ActivationSpec`]: what the arguments must fulfil together.
 
+mod constants;
+mod names;
+
 use proc_macro2::{Ident, Span};
-use syn::ExprClosure;
 use syn::ext::IdentExt;
 
-use crate::args::{Args, CoefficientEntry, CoefficientList, Slot, Values};
-use crate::diagnostics::{Diagnostics, count_of, did_you_mean, list_of};
+use crate::args::{Args, Pieces, Slot};
+use crate::diagnostics::{Diagnostics, count_of};
 use crate::input::Target;
-use crate::piece::{self, Parameters, Piece};
+use crate::kinds::Kinds;
+use crate::piece::{self, Draft, Parameters, Piece};
 use crate::runtime::Runtime;
-use crate::spec::{ActivationSpec, CoefficientSpec, Combine, PerPiece, Sharing, spellings};
+use crate::spec::{ActivationSpec, Attention, Combine, Hyper, Sharing, Shift, spellings};
+use constants::Constants;
 
 /// The specification, or `None` if any stage has reported a mistake.
 pub(crate) fn validate(
@@ -18,27 +22,34 @@ pub(crate) fn validate(
     diagnostics: &Diagnostics,
 ) -> Option<ActivationSpec> {
     check_missing(&args, diagnostics);
-    let k = args.k.given();
-    let formula = Formula::new(args.piece, diagnostics);
+    check_attention(&args, diagnostics);
+    let kinds = Kinds::of(&args, diagnostics);
+    let formula = Formula::new(&args, &kinds, diagnostics);
     let coefficients = formula.as_ref().and_then(|formula| {
-        Constants {
+        names::check(&args, &kinds, &formula.parameters, diagnostics);
+        let constants = Constants {
+            args: &args,
+            kinds: &kinds,
             formula,
-            k,
             diagnostics,
-        }
-        .resolve(&args.init, &args.lambda)
+        };
+        constants.resolve()
     });
     // Everything has been looked at; only now may a mistake end the work.
-    let target = target?;
+    let (target, formula) = (target?, formula?);
     Some(ActivationSpec {
         name: target.name,
         visibility: target.visibility,
+        k: formula.k?,
+        folded: formula.folded,
+        coefficients: coefficients?,
+        neighbours: neighbours(&args, &formula.parameters)?,
+        piece: formula.piece?,
         runtime: args.runtime.or_default(Runtime::default)?,
-        k: k?,
         sharing: args.share.given()?,
         combine: args.combine.or_default(|| Combine::Max)?,
-        piece: formula?.piece?,
-        coefficients: coefficients?,
+        hyper: args.hyper.or_default(|| Hyper::PAPER)?,
+        attention: args.attention.or_default(|| Attention::Softmax)?,
     })
 }
 
@@ -59,144 +70,105 @@ fn check_missing(args: &Args, diagnostics: &Diagnostics) {
     }
 }
 
-/// The piece as far as it is right.
+/// Only coefficients of each element have an attention.
+fn check_attention(args: &Args, diagnostics: &Diagnostics) {
+    let shared = matches!(
+        args.share,
+        Slot::Given(Sharing::Spatial | Sharing::SpatialAndChannel)
+    );
+    if shared && args.attention.is_written() {
+        diagnostics.error(
+            args.span_of("attention"),
+            "only `share = \"none\"` has an attention; remove `attention`",
+        );
+    }
+}
+
+/// The formula as far as it is right.
 struct Formula {
     parameters: Parameters,
     piece: Option<Piece>,
+    /// The number of pieces that the layer combines.
+    k: Option<usize>,
+    /// The number of closures that these are made of.
+    folded: usize,
+    /// Whether each piece has a closure of its own.
+    own_pieces: bool,
 }
 
 impl Formula {
-    fn new(closure: Slot<ExprClosure>, diagnostics: &Diagnostics) -> Option<Self> {
-        let closure = closure.or_default(piece::affine)?;
-        let before = diagnostics.count();
-        let parameters = Parameters::of(&closure, diagnostics);
-        let sound = diagnostics.count() == before;
-        let piece = Piece::new(&parameters, &closure.body, diagnostics).filter(|_| sound);
-        Some(Self { parameters, piece })
-    }
-}
-
-/// Resolves `init` and `lambda` to constants for each coefficient.
-struct Constants<'a> {
-    formula: &'a Formula,
-    k: Option<usize>,
-    diagnostics: &'a Diagnostics,
-}
-
-impl Constants<'_> {
-    fn resolve(
-        &self,
-        init: &Slot<CoefficientList>,
-        lambda: &Slot<CoefficientList>,
-    ) -> Option<Vec<CoefficientSpec>> {
-        self.check_names(init);
-        self.check_names(lambda);
-        let names = self.formula.parameters.coefficients();
-        // Collected first, so that every coefficient is checked.
-        let resolved: Vec<Option<CoefficientSpec>> = names
-            .iter()
-            .enumerate()
-            .map(|(position, name)| {
-                let init = self.constant("init", init, name, || self.default_init(position, name));
-                let lambda = self.constant("lambda", lambda, name, || Some(self.default_lambda(position)));
-                Some(CoefficientSpec {
-                    init: init?,
-                    lambda: lambda?,
-                })
-            })
-            .collect();
-        resolved.into_iter().collect()
-    }
-
-    /// Every name in the list must be a coefficient of the piece.
-    fn check_names(&self, list: &Slot<CoefficientList>) {
-        let parameters = &self.formula.parameters;
-        let names: Vec<String> = parameters
-            .coefficients()
-            .iter()
-            .map(|name| name.unraw().to_string())
-            .collect();
-        let Slot::Given(entries) = list else { return };
-        if !parameters.rejected.is_empty() || names.is_empty() {
-            return;
-        }
-        for entry in entries {
-            let name = entry.name.unraw().to_string();
-            if names.contains(&name) {
-                continue;
+    fn new(args: &Args, kinds: &Kinds, diagnostics: &Diagnostics) -> Option<Self> {
+        let default;
+        let pieces = match &args.piece {
+            Slot::Given(pieces) => pieces,
+            Slot::Invalid => return None,
+            Slot::Missing => {
+                default = Pieces::Shared(Box::new(piece::affine()));
+                &default
             }
-            let suggestion = did_you_mean(&name, names.iter().map(String::as_str))
-                .map_or_else(String::new, |similar| format!(" did you mean `{similar}`?"));
-            let message = format!(
-                "no coefficient `{name}`;{suggestion} the piece declares {}",
-                list_of(&names)
-            );
-            self.diagnostics.error(entry.name.span(), message);
-        }
-    }
-
-    /// The constant that `list` gives to the coefficient `name`, or the default.
-    fn constant(
-        &self,
-        argument: &str,
-        list: &Slot<CoefficientList>,
-        name: &Ident,
-        default: impl FnOnce() -> Option<PerPiece>,
-    ) -> Option<PerPiece> {
-        match list {
-            Slot::Invalid => None,
-            Slot::Missing => default(),
-            Slot::Given(entries) => match entries.iter().find(|entry| entry.name.unraw() == name.unraw()) {
-                Some(entry) => self.per_piece(argument, entry),
-                None => default(),
+        };
+        let closures = pieces.closures();
+        let parameters = Parameters::of(&closures, kinds, diagnostics);
+        let (k, folded) = match pieces {
+            Pieces::Shared(_) => (args.k.as_given().copied(), 1),
+            Pieces::Own(_) => (Some(1), closures.len()),
+        };
+        let counts_agree = check_k(args, pieces, diagnostics);
+        let piece = Draft {
+            constants: constants(args, &parameters),
+            combine: match args.combine {
+                Slot::Missing => Some(Combine::Max),
+                Slot::Invalid => None,
+                Slot::Given(combine) => Some(combine),
             },
+            pieces,
+            parameters: &parameters,
+            kinds,
         }
+        .finish(diagnostics);
+        Some(Self {
+            parameters,
+            piece: piece.filter(|_| counts_agree),
+            k,
+            folded,
+            own_pieces: matches!(pieces, Pieces::Own(_)),
+        })
     }
+}
 
-    /// One constant for each piece from the values of an entry.
-    fn per_piece(&self, argument: &str, entry: &CoefficientEntry) -> Option<PerPiece> {
-        match entry.values.as_ref()? {
-            Values::Single(value) => Some(PerPiece::Same(*value)),
-            Values::List(values, list) => {
-                let k = self.k?;
-                if values.len() == k {
-                    return Some(PerPiece::of(values.clone()));
-                }
-                let (name, found, expected) = (
-                    entry.name.unraw(),
-                    count_of(values.len(), "value"),
-                    count_of(k, "value"),
-                );
-                let message = format!(
-                    "`{argument}({name} = …)` has {found} but `k = {k}`; give {expected} or a single number"
-                );
-                self.diagnostics.error_at(list, message);
-                None
-            }
-        }
-    }
-
-    /// Without weights, the default piece is `ReLU`. Of other pieces nobody knows a good start.
-    fn default_init(&self, position: usize, name: &Ident) -> Option<PerPiece> {
-        let piece = self.formula.piece.as_ref()?;
-        if piece.is_affine() {
-            return Some(if position == 0 {
-                PerPiece::First(1.0)
-            } else {
-                PerPiece::Same(0.0)
-            });
-        }
-        let name = name.unraw();
-        self.diagnostics.error(
-            self.formula.parameters.coefficients()[position].span(),
-            format!("coefficient `{name}` of a custom piece needs its initial value: add `{name} = 0.0` to `init(…)`"),
+/// Reports a list of closures that is not as long as `k` says; whether it is.
+fn check_k(args: &Args, pieces: &Pieces, diagnostics: &Diagnostics) -> bool {
+    let (Pieces::Own(own), Some(&k)) = (pieces, args.k.as_given()) else {
+        return true;
+    };
+    let found = own.closures.len();
+    if found != k {
+        let message = format!(
+            "`piece` lists {} but `k = {k}`; give {}, or write `k = {found}`",
+            count_of(found, "closure"),
+            count_of(k, "closure"),
         );
-        None
+        diagnostics.error_at(&own.list, message);
     }
+    found == k
+}
 
-    /// The paper's values for the default piece.
-    fn default_lambda(&self, position: usize) -> PerPiece {
-        let affine = self.formula.piece.as_ref().is_some_and(Piece::is_affine);
-        PerPiece::Same(if affine && position == 1 { 0.5 } else { 1.0 })
-    }
+/// The values of the constants, in the order of the parameters.
+fn constants(args: &Args, parameters: &Parameters) -> Vec<Option<f64>> {
+    let entries = args.fixed.as_given();
+    let value = |name: &Ident| {
+        let mut entries = entries.into_iter().flatten();
+        entries.find(|entry| entry.name.unraw() == name.unraw())?.value
+    };
+    parameters.constants.iter().map(value).collect()
+}
+
+/// The shifts of the neighbours, in the order of the arguments.
+fn neighbours(args: &Args, parameters: &Parameters) -> Option<Vec<Shift>> {
+    let entries = args.neighbours.as_given();
+    let shift = |name: &Ident| {
+        let mut entries = entries.into_iter().flatten();
+        entries.find(|entry| entry.name.unraw() == name.unraw())?.value
+    };
+    parameters.neighbours.iter().map(shift).collect()
 }

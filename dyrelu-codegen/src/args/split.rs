@@ -94,6 +94,27 @@ pub(super) fn items(tokens: TokenStream) -> Vec<Vec<TokenTree>> {
     items
 }
 
+/// The closures between commas, which separate nothing between the bars of a closure; a comma at the end is optional.
+pub(super) fn closures(tokens: TokenStream) -> Vec<Vec<TokenTree>> {
+    let mut closures = vec![Vec::new()];
+    let mut between_bars = false;
+    for tree in tokens {
+        let symbol = match &tree {
+            TokenTree::Punct(punct) => Some(punct.as_char()),
+            _ => None,
+        };
+        between_bars ^= symbol == Some('|');
+        match closures.last_mut() {
+            Some(closure) if symbol != Some(',') || between_bars => closure.push(tree),
+            _ => closures.push(Vec::new()),
+        }
+    }
+    if closures.last().is_some_and(Vec::is_empty) {
+        closures.pop();
+    }
+    closures
+}
+
 /// `trees`, or what they stand for: macros by example put an expression into invisible delimiters.
 pub(super) fn visible(trees: &[TokenTree]) -> Vec<TokenTree> {
     match trees {

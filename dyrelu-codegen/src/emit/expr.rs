@@ -344,7 +344,7 @@ impl Writer<'_> {
                 Code::new(Binding::Product, quote_spanned!(site=> #u / #v))
             }
             Node::Power(u, n) => {
-                let (u, n) = (self.operand(u, Binding::Atom), exponent(n));
+                let (u, n) = (self.operand(u, Binding::Atom), whole(n));
                 Code::new(Binding::Atom, quote_spanned!(site=> #u.powi(#n)))
             }
             Node::Unary(function, u) => {
@@ -432,7 +432,8 @@ pub(super) fn literal(value: f64) -> TokenStream {
     signed(value.is_sign_negative(), &digits)
 }
 
-fn exponent(n: i32) -> TokenStream {
+/// A whole number, in the same way.
+pub(super) fn whole(n: i32) -> TokenStream {
     signed(n < 0, &Literal::u32_unsuffixed(n.unsigned_abs()))
 }
 

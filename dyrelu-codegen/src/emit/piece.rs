@@ -28,10 +28,9 @@ pub(super) fn emit(spec: &ActivationSpec) -> TokenStream {
         name,
         runtime: dyrelu,
         piece,
-        coefficients,
         ..
     } = spec;
-    let p = integer(coefficients.len());
+    let p = integer(piece.parameters.len() - 1);
     let Body {
         parameters: value_parameters,
         statements: value_statements,

@@ -13,8 +13,9 @@ use syn::{
 
 use super::Named;
 use super::hints::advice_for;
-use super::parameters::{Parameters, identifiers, plain_name};
+use super::parameters::{Parameters, Signature, identifiers, plain_name};
 use crate::diagnostics::{Diagnostics, count_of, did_you_mean, list_of};
+use crate::kinds::Kinds;
 use crate::number::number;
 use crate::symbolic::{
     Comparison, CondId, ExprId, Expressions, FUNCTIONS, Form, Function, Node, find_function,
@@ -22,30 +23,37 @@ use crate::symbolic::{
 
 /// A body in symbolic form.
 pub(super) struct Lowered {
-    pub(super) expressions: Expressions,
     pub(super) value: ExprId,
     /// The names that `let` gave to nodes, the first one for each node.
     pub(super) names: Vec<Named>,
 }
 
-/// Lowers the body of a piece.
-pub(super) fn lower(parameters: &Parameters, body: &Expr, diagnostics: &Diagnostics) -> Option<Lowered> {
+/// A closure, and what its parameters are.
+pub(super) struct Source<'a> {
+    pub(super) signature: &'a Signature,
+    pub(super) parameters: &'a Parameters,
+    pub(super) kinds: &'a Kinds,
+    /// Whether it is the only one, which must depend on its input.
+    pub(super) alone: bool,
+}
+
+/// Lowers the body of a closure to nodes of `expressions`. Its constants are parameters still.
+pub(super) fn lower(
+    source: &Source<'_>,
+    body: &Expr,
+    expressions: &mut Expressions,
+    diagnostics: &Diagnostics,
+) -> Option<Lowered> {
     let before = diagnostics.count();
-    let mut lowering = Lowering::new(parameters, diagnostics);
+    let mut lowering = Lowering::new(source, expressions, diagnostics);
     let value = lowering.expr(body);
     // A body with mistakes may use in its wrong parts what seems to be unused.
     if diagnostics.count() == before {
-        lowering.check_uses(value?, body);
+        lowering.check_uses(source, value?, body);
     }
-    let Lowering {
-        expressions, names, ..
-    } = lowering;
-    let complete = diagnostics.count() == before && parameters.rejected.is_empty();
-    value.filter(|_| complete).map(|value| Lowered {
-        expressions,
-        value,
-        names,
-    })
+    let names = lowering.names;
+    let complete = diagnostics.count() == before && source.signature.rejected.is_empty();
+    value.filter(|_| complete).map(|value| Lowered { value, names })
 }
 
 /// What may stand in a piece, for messages.
@@ -55,9 +63,9 @@ const SUPPORTED: &str = "a piece consists of numbers, parameters, `+`, `-`, `*`,
 const MAX_EXPONENT: i32 = 64;
 
 struct Lowering<'a> {
-    parameters: &'a Parameters,
+    signature: &'a Signature,
     diagnostics: &'a Diagnostics,
-    expressions: Expressions,
+    expressions: &'a mut Expressions,
     /// The variables in scope; later ones shadow earlier ones.
     scope: Vec<Variable>,
     names: Vec<Named>,
@@ -78,19 +86,32 @@ impl Variable {
     }
 }
 
+impl Source<'_> {
+    /// The position of the closure's parameter `name`, its `index`-th, in the whole formula.
+    fn position(&self, index: usize, name: &Ident) -> Option<usize> {
+        if index == 0 {
+            Some(0)
+        } else {
+            self.parameters.position(name)
+        }
+    }
+}
+
 impl<'a> Lowering<'a> {
-    fn new(parameters: &'a Parameters, diagnostics: &'a Diagnostics) -> Self {
-        let mut expressions = Expressions::default();
-        let mut scope: Vec<Variable> = parameters
+    fn new(source: &Source<'a>, expressions: &'a mut Expressions, diagnostics: &'a Diagnostics) -> Self {
+        let signature = source.signature;
+        let mut scope: Vec<Variable> = signature
             .rejected
             .iter()
             .map(|name| Variable::new(name, None))
             .collect();
-        for (position, name) in parameters.names.iter().enumerate() {
-            scope.push(Variable::new(name, Some(expressions.parameter(position))));
+        for (index, name) in signature.names.iter().enumerate() {
+            let position = source.position(index, name);
+            let value = position.map(|position| expressions.parameter(position));
+            scope.push(Variable::new(name, value));
         }
         Self {
-            parameters,
+            signature,
             diagnostics,
             expressions,
             scope,
@@ -104,26 +125,28 @@ impl<'a> Lowering<'a> {
         None
     }
 
-    fn check_uses(&self, value: ExprId, body: &Expr) {
+    fn check_uses(&self, source: &Source<'_>, value: ExprId, body: &Expr) {
         let used: Vec<Node> = self
             .expressions
             .reachable(&[value])
             .into_iter()
             .map(|id| self.expressions.node(id))
             .collect();
-        for (position, name) in self.parameters.names.iter().enumerate() {
+        for (index, name) in self.signature.names.iter().enumerate() {
             let unraw = name.unraw();
-            if used.contains(&Node::Parameter(position)) {
+            let position = source.position(index, name);
+            if position.is_none_or(|position| used.contains(&Node::Parameter(position))) {
                 continue;
             }
-            if position == 0 {
-                self.diagnostics
-                    .error_at(body, format!("the piece does not depend on its input `{unraw}`"));
-            } else {
+            if index > 0 {
+                let noun = source.kinds.kind(name).noun();
                 self.diagnostics.error(
                     name.span(),
-                    format!("coefficient `{unraw}` is never used in the piece; remove it or use it"),
+                    format!("{noun} `{unraw}` is never used in the piece; remove it or use it"),
                 );
+            } else if source.alone {
+                self.diagnostics
+                    .error_at(body, format!("the piece does not depend on its input `{unraw}`"));
             }
         }
     }
@@ -183,7 +206,7 @@ impl<'a> Lowering<'a> {
         if find_function(text).is_some() {
             return self.reject(name, format!("`{text}` is a function; call it: `{text}(x)`"));
         }
-        let parameters = list_of(self.parameters.names.iter().map(IdentExt::unraw));
+        let parameters = list_of(self.signature.names.iter().map(IdentExt::unraw));
         let suggestion = did_you_mean(text, self.scope.iter().map(|variable| variable.name.as_str()))
             .map_or_else(String::new, |similar| format!(" did you mean `{similar}`?"));
         self.reject(
@@ -239,7 +262,7 @@ impl<'a> Lowering<'a> {
             BinOp::Div(_) => Expressions::div,
             _ => return self.reject(operator, no_arithmetic(operator)),
         };
-        Some(apply(&mut self.expressions, left?, right?))
+        Some(apply(self.expressions, left?, right?))
     }
 
     fn if_else(&mut self, expr: &ExprIf) -> Option<ExprId> {

@@ -1,4 +1,4 @@
-//! [`Parameters`]: the names between the bars of a piece.
+//! [`Signature`] and [`Parameters`]: the names between the bars of one closure, and of all.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -6,33 +6,155 @@ use syn::ext::IdentExt;
 use syn::{ExprClosure, Pat, ReturnType};
 
 use crate::diagnostics::Diagnostics;
+use crate::kinds::{Kind, Kinds};
 use crate::spec::MAX_COEFFICIENTS;
 
-/// The parameters of a piece: the input, then the coefficients.
-pub(crate) struct Parameters {
+/// The parameters of one closure: the input, then others of any kind.
+pub(crate) struct Signature {
     pub(crate) names: Vec<Ident>,
     /// Identifiers in parameters that are wrong. The body may use them without further complaint.
     pub(crate) rejected: Vec<Ident>,
 }
 
+/// The parameters of all closures.
+pub(crate) struct Parameters {
+    /// One for each closure, `None` for what is no closure.
+    pub(crate) signatures: Vec<Option<Signature>>,
+    /// In the order of the closures' parameters.
+    pub(crate) coefficients: Vec<Ident>,
+    /// In the order of the argument `neighbours`.
+    pub(crate) neighbours: Vec<Ident>,
+    /// In the order of the argument `fixed`.
+    pub(crate) constants: Vec<Ident>,
+}
+
 impl Parameters {
-    /// The parameters of `closure`. Mistakes are reported and leave `rejected` non-empty, or too few names.
-    pub(crate) fn of(closure: &ExprClosure, diagnostics: &Diagnostics) -> Self {
-        check_head(closure, diagnostics);
+    /// The parameters of `closures`. Names that coefficients of different closures share are reported.
+    pub(crate) fn of(closures: &[Option<&ExprClosure>], kinds: &Kinds, diagnostics: &Diagnostics) -> Self {
+        let signature =
+            |closure: Option<&ExprClosure>| closure.map(|closure| Signature::of(closure, diagnostics));
         let mut parameters = Self {
+            signatures: closures.iter().copied().map(signature).collect(),
+            coefficients: Vec::new(),
+            neighbours: Vec::new(),
+            constants: Vec::new(),
+        };
+        let declared = |name: &&Ident| parameters.declares(name);
+        let neighbours = kinds.names(Kind::Neighbour).filter(declared).cloned().collect();
+        let constants = kinds.names(Kind::Fixed).filter(declared).cloned().collect();
+        parameters.coefficients = parameters.distinct_coefficients(kinds, diagnostics);
+        parameters.neighbours = neighbours;
+        parameters.constants = constants;
+        parameters.check_count(diagnostics);
+        parameters
+    }
+
+    /// Whether all parameters are right, so that any other name is a mistake where it stands.
+    pub(crate) fn are_complete(&self) -> bool {
+        let is_complete = |signature: &Option<Signature>| {
+            let signature = signature.as_ref();
+            signature.is_some_and(|signature| signature.rejected.is_empty() && !signature.names.is_empty())
+        };
+        self.signatures.iter().all(is_complete)
+    }
+
+    /// The inputs' names, one for each closure.
+    pub(crate) fn inputs(&self) -> impl Iterator<Item = &Ident> {
+        let signatures = self.signatures.iter().flatten();
+        signatures.filter_map(|signature| signature.names.first())
+    }
+
+    /// The other parameters' names, of each closure after the other.
+    pub(crate) fn others(&self) -> impl Iterator<Item = &Ident> {
+        let signatures = self.signatures.iter().flatten();
+        signatures.flat_map(|signature| signature.names.iter().skip(1))
+    }
+
+    /// Whether any closure has the parameter `name` after its input.
+    pub(crate) fn declares(&self, name: &Ident) -> bool {
+        self.others().any(|other| other.unraw() == name.unraw())
+    }
+
+    /// The arguments of the piece after the input: coefficients, then neighbours.
+    pub(crate) fn arguments(&self) -> impl Iterator<Item = &Ident> {
+        self.coefficients.iter().chain(&self.neighbours)
+    }
+
+    /// The place of `name` among the input, the arguments and the constants.
+    pub(crate) fn position(&self, name: &Ident) -> Option<usize> {
+        let mut names = self.arguments().chain(&self.constants);
+        let position = names.position(|other| other.unraw() == name.unraw());
+        position.map(|position| 1 + position)
+    }
+
+    fn distinct_coefficients(&self, kinds: &Kinds, diagnostics: &Diagnostics) -> Vec<Ident> {
+        let mut coefficients: Vec<Ident> = Vec::new();
+        let is_coefficient = |name: &&Ident| matches!(kinds.kind(name), Kind::Dynamic | Kind::Learned);
+        for name in self.others().filter(is_coefficient) {
+            let is_same = |other: &Ident| other.unraw() == name.unraw();
+            if coefficients.iter().any(is_same) || self.inputs().any(is_same) {
+                let free = self.free_name(&name.unraw().to_string());
+                let message = format!(
+                    "pieces that differ have coefficients of their own, and another piece has the name `{}`; name \
+                     this one `{free}`",
+                    name.unraw()
+                );
+                diagnostics.error(name.span(), message);
+            } else {
+                coefficients.push(name.clone());
+            }
+        }
+        coefficients
+    }
+
+    /// `name2`, or with the next number of which no parameter has the name.
+    fn free_name(&self, name: &str) -> String {
+        let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
+        let is_taken = |name: &String| {
+            self.inputs()
+                .chain(self.others())
+                .any(|other| other.unraw() == name)
+        };
+        let mut names = (2..).map(|number| format!("{stem}{number}"));
+        names
+            .find(|name| !is_taken(name))
+            .expect("there are more numbers than parameters")
+    }
+
+    fn check_count(&self, diagnostics: &Diagnostics) {
+        let count = self.arguments().count();
+        if let Some(excess) = self.arguments().nth(MAX_COEFFICIENTS) {
+            let what = if self.neighbours.is_empty() {
+                "coefficients"
+            } else {
+                "coefficients and neighbours"
+            };
+            let pieces = match self.signatures.len() {
+                1 => "a piece has at most",
+                _ => "pieces that differ have together at most",
+            };
+            let message = format!("{pieces} {MAX_COEFFICIENTS} {what}, found {count}");
+            diagnostics.error(excess.span(), message);
+        }
+    }
+}
+
+impl Signature {
+    /// The parameters of `closure`. Mistakes are reported and leave `rejected` non-empty, or too few names.
+    fn of(closure: &ExprClosure, diagnostics: &Diagnostics) -> Self {
+        check_head(closure, diagnostics);
+        let mut signature = Self {
             names: Vec::new(),
             rejected: Vec::new(),
         };
         for pattern in &closure.inputs {
-            parameters.add(pattern, diagnostics);
+            signature.add(pattern, diagnostics);
         }
-        check_count(closure, diagnostics);
-        parameters
-    }
-
-    /// The coefficients' names.
-    pub(crate) fn coefficients(&self) -> &[Ident] {
-        self.names.get(1..).unwrap_or_default()
+        if closure.inputs.is_empty() {
+            let (begin, end) = (&closure.inputs_begin, &closure.inputs_end);
+            diagnostics.error_at(quote::quote!(#begin #end), "a piece needs an input: `|x, a| …`");
+        }
+        signature
     }
 
     fn add(&mut self, pattern: &Pat, diagnostics: &Diagnostics) {
@@ -106,31 +228,6 @@ fn check_head(closure: &ExprClosure, diagnostics: &Diagnostics) {
             TokenStream::from_iter([arrow.to_token_stream(), ty.to_token_stream()]),
             message,
         );
-    }
-}
-
-fn check_count(closure: &ExprClosure, diagnostics: &Diagnostics) {
-    let bars = || {
-        let (begin, inputs, end) = (&closure.inputs_begin, &closure.inputs, &closure.inputs_end);
-        quote::quote!(#begin #inputs #end)
-    };
-    match closure.inputs.len() {
-        0 => diagnostics.error_at(
-            bars(),
-            "a piece needs an input and at least one coefficient: `|x, a| …`",
-        ),
-        1 => diagnostics.error_at(
-            bars(),
-            "a piece needs at least one coefficient after the input: `|x, a| …`",
-        ),
-        count if count > MAX_COEFFICIENTS + 1 => {
-            let message = format!(
-                "a piece has at most {MAX_COEFFICIENTS} coefficients, found {}",
-                count - 1
-            );
-            diagnostics.error_at(&closure.inputs[MAX_COEFFICIENTS + 1], message);
-        }
-        _ => {}
     }
 }
 

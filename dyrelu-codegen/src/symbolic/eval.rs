@@ -1,10 +1,10 @@
-//! [`evaluate`]: an expression's value in `f64`, for tests.
+//! [`evaluate`]: an expression's value in `f64`.
 
 use super::expr::{Comparison, ExprId, Expressions, Node, NodeId};
 use super::function::Form;
 
 /// The value of `root` where the parameters are `parameters`.
-pub(super) fn evaluate(e: &Expressions, root: ExprId, parameters: &[f64]) -> f64 {
+pub(crate) fn evaluate(e: &Expressions, root: ExprId, parameters: &[f64]) -> f64 {
     let mut values = Values {
         numbers: vec![f64::NAN; e.len()],
         truths: vec![false; e.len()],

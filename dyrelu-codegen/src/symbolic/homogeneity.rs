@@ -3,15 +3,18 @@
 use super::expr::{ExprId, Expressions, Node, NodeId};
 use super::function::Scaling;
 
-/// Whether `root`(x, π·c) = π·`root`(x, c) for all π > 0, and for π = 0 wherever both sides are finite, where c are all
-/// parameters but the input x.
+/// Whether `root`(x, π·c) = π·`root`(x, c) for all π > 0, and for π = 0 wherever both sides are finite, where c are the
+/// first `coefficients` parameters after the input x. All others are inputs like x.
 ///
 /// The answer is inferred from the structure, so `false` means "not proven". With it, the cheap kernel of
 /// `share = "none"` multiplies one output by the attention instead of every coefficient.
-pub(crate) fn is_homogeneous(e: &Expressions, root: ExprId) -> bool {
-    let mut degrees = Degrees(vec![None; e.len()]);
+pub(crate) fn is_homogeneous(e: &Expressions, root: ExprId, coefficients: usize) -> bool {
+    let mut degrees = Degrees {
+        known: vec![None; e.len()],
+        coefficients,
+    };
     for id in e.reachable(&[root]) {
-        degrees.0[id.index()] = degree(e.node(id), &degrees);
+        degrees.known[id.index()] = degree(e.node(id), &degrees);
     }
     degrees.of(root).is_some_and(|degree| degree.fits(1))
 }
@@ -53,12 +56,16 @@ impl Degree {
     }
 }
 
-/// The degrees found so far, by node; `None` is unknown.
-struct Degrees(Vec<Option<Degree>>);
+struct Degrees {
+    /// The degrees found so far, by node; `None` is unknown.
+    known: Vec<Option<Degree>>,
+    /// How many parameters after the input are scaled.
+    coefficients: usize,
+}
 
 impl Degrees {
     fn of(&self, id: impl Into<NodeId>) -> Option<Degree> {
-        self.0[id.into().index()]
+        self.known[id.into().index()]
     }
 }
 
@@ -70,8 +77,8 @@ fn degree(node: Node, d: &Degrees) -> Option<Degree> {
         } else {
             ZERO
         }),
-        Node::Parameter(0) => Some(ZERO),
-        Node::Parameter(_) => Some(Degree::Of(1)),
+        Node::Parameter(position) if (1..=d.coefficients).contains(&position) => Some(Degree::Of(1)),
+        Node::Parameter(_) => Some(ZERO),
         Node::Neg(u) => d.of(u),
         Node::Add(u, v) | Node::Sub(u, v) => d.of(u)?.common(d.of(v)?),
         Node::Mul(u, v) => d.of(u)?.plus(d.of(v)?),

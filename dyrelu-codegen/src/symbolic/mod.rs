@@ -20,17 +20,19 @@ mod diff;
 mod display;
 #[cfg(test)]
 mod dual;
-#[cfg(test)]
 mod eval;
 mod expr;
 mod function;
 mod homogeneity;
 mod simplify;
+mod substitute;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use diff::differentiate;
 pub(crate) use display::Formulas;
+pub(crate) use eval::evaluate;
 pub(crate) use expr::{Comparison, CondId, ExprId, Expressions, Node, NodeId};
 pub(crate) use function::{FUNCTIONS, Form, Function, find_function};
 pub(crate) use homogeneity::is_homogeneous;
+pub(crate) use substitute::Substitution;

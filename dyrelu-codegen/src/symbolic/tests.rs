@@ -358,7 +358,7 @@ fn homogeneous_pieces_scale_with_their_coefficients() {
     run(&(trees(), points()), 100, |(tree, [x, a, b])| {
         let mut e = Expressions::default();
         let root = tree.build(&mut e);
-        if !is_homogeneous(&e, root) {
+        if !is_homogeneous(&e, root, 2) {
             return false;
         }
         for scale in [0.0, 0.125, 4.0] {

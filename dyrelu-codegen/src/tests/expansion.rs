@@ -82,6 +82,47 @@ fn every_function() {
 }
 
 #[test]
+fn static_prelu() {
+    check(
+        r#"k = 1, share = "spatial", piece = |x, a| max(x, 0.0) + a * min(x, 0.0), learned(a = shared(0.25))"#,
+        "pub struct PRelu;",
+        &expect_file!["../../tests/snapshots/prelu.rs"],
+    );
+}
+
+#[test]
+fn meta_acon_with_coefficients_of_both_kinds() {
+    check(
+        r#"k = 1, share = "spatial", piece = |x, p, q, beta| (p - q) * x * sigmoid(beta * (p - q) * x) + q * x,
+           learned(p = 1.0, q = 0.0), init(beta = 0.0), squash = "sigmoid", hyper(inner = "none")"#,
+        "pub struct MetaAcon;",
+        &expect_file!["../../tests/snapshots/meta_acon.rs"],
+    );
+}
+
+#[test]
+fn pieces_that_differ() {
+    check(
+        r#"k = 3, share = "none", combine = "min", attention = "normalised",
+           piece = [|x, a, b, c| { let t = a * x; t + b * c }, |y, slope, c| slope * y * c, |z| 6.0],
+           init(a = 1.0, b = [0.5], slope = 2.0), squash(b = "none", slope = "2hard_sigmoid-1"), lambda(a = 0.5),
+           fixed(c = 3.0), hyper(context = "external", layers = 1)"#,
+        "pub struct Capped;",
+        &expect_file!["../../tests/snapshots/pieces_that_differ.rs"],
+    );
+}
+
+#[test]
+fn dy_shift_max() {
+    check(
+        r#"k = 2, share = "spatial", piece = |x, s, a, b| a * x + b * s, neighbours(s = shift(1, 0)),
+           init(a = [1.0, 0.0], b = 0.0), squash = "2hard_sigmoid-1""#,
+        "pub struct DyShiftMax;",
+        &expect_file!["../../tests/snapshots/dy_shift_max.rs"],
+    );
+}
+
+#[test]
 fn the_size_does_not_depend_on_k() {
     let expansion = |k: u32| pretty(&format!(r#"k = {k}, share = "spatial""#), "struct Foo;");
     assert_eq!(

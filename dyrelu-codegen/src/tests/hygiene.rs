@@ -8,11 +8,14 @@ use super::expand;
 const LOCAL: [&str; 5] = ["Self", "E", "T", "Foo", "_"];
 
 /// Names of items of the traits, declared by the expansion.
-const DECLARED: [&str; 6] = [
+const DECLARED: [&str; 9] = [
     "NAME",
     "SHARING",
     "COMBINE",
     "COEFFICIENTS",
+    "NEIGHBOURS",
+    "HYPER",
+    "ATTENTION",
     "HOMOGENEOUS",
     "Pieces",
 ];

@@ -124,11 +124,11 @@ t9 = t8 + 3.0 * powi(x, 2) + -2.0 * powi(x, -3) + (if a > x { 0.0 } else { 1.0 }
 t10 = t9 + (if x > 0.0 { 1.0 } else { 0.0 }) + (if 1.0 < t5 { 0.0 } else { if -1.0 > x { 0.0 } else { 1.0 } })
 ```
 
-The maximum of k = 1 pieces `a * t6`, with coefficients for each sample and channel (`share = "spatial"`).
+y = `a * t6`, with coefficients for each sample and channel (`share = "spatial"`).
 
-∂piece/∂x = `a * t10`
+∂y/∂x = `a * t10`
 
-| coefficient | init | lambda | ∂piece/∂coefficient |
+| coefficient | init | lambda | ∂y/∂coefficient |
 |---|---|---|---|
 | `a` | 1.0 | 1.0 | `t6 + a * ((if a > x { 1.0 } else { 0.0 }) + (if a < x { 1.0 } else { 0.0 }))` |
 */

@@ -1,0 +1,156 @@
+//! Which names the arguments may use: those of parameters, and each where its kind has what is said of it.
+
+use proc_macro2::Ident;
+use syn::ext::IdentExt;
+
+use crate::args::{Args, Entry, Slot, Squashes};
+use crate::diagnostics::{Diagnostics, did_you_mean, list_of};
+use crate::kinds::{Kind, Kinds};
+use crate::piece::Parameters;
+
+/// Reports names that no parameter has, and what is said of parameters that do not have it.
+pub(super) fn check(args: &Args, kinds: &Kinds, parameters: &Parameters, diagnostics: &Diagnostics) {
+    if !parameters.are_complete() {
+        return;
+    }
+    let names = Names {
+        args,
+        kinds,
+        parameters,
+        diagnostics,
+    };
+    for (name, kind) in kinds.all() {
+        names.declared(name, *kind);
+    }
+    let nothing_is_dynamic = kinds.complete
+        && !parameters
+            .coefficients
+            .iter()
+            .any(|name| kinds.kind(name) == Kind::Dynamic);
+    if nothing_is_dynamic {
+        names.nothing_is_dynamic();
+    } else {
+        names.dynamic(&args.init, |text| {
+            format!("`learned({text} = …)` holds its initial value")
+        });
+        names.dynamic(&args.lambda, |_| "it has no lambda".to_owned());
+        if let Slot::Given(Squashes::Some(entries)) = &args.squash {
+            names.all_dynamic(entries, |_| "it has no squash".to_owned());
+        }
+    }
+}
+
+struct Names<'a> {
+    args: &'a Args,
+    kinds: &'a Kinds,
+    parameters: &'a Parameters,
+    diagnostics: &'a Diagnostics,
+}
+
+impl Names<'_> {
+    /// Reports what only dynamic coefficients have, where there is none.
+    fn nothing_is_dynamic(&self) {
+        let report = |argument: &str, written: bool, rest: &str| {
+            if written {
+                self.diagnostics.error(
+                    self.args.span_of(argument),
+                    format!("no coefficient is dynamic, so {rest}; remove `{argument}`"),
+                );
+            }
+        };
+        let Args {
+            init,
+            lambda,
+            squash,
+            hyper,
+            ..
+        } = self.args;
+        report(
+            "init",
+            init.is_written(),
+            "there is no initial value but that in `learned(…)`",
+        );
+        report(
+            "lambda",
+            lambda.is_written(),
+            "there is no residual to be multiplied",
+        );
+        report("squash", squash.is_written(), "there is nothing to be squashed");
+        report("hyper", hyper.is_written(), "there is no hyper function");
+    }
+
+    /// Every name in `list` must be that of a dynamic coefficient. `instead` tells what a learned one has.
+    fn dynamic<V>(&self, list: &Slot<Vec<Entry<V>>>, instead: impl Fn(&str) -> String) {
+        if let Slot::Given(entries) = list {
+            self.all_dynamic(entries, instead);
+        }
+    }
+
+    fn all_dynamic<V>(&self, entries: &[Entry<V>], instead: impl Fn(&str) -> String) {
+        for Entry { name, .. } in entries {
+            if !self.declared(name, Kind::Dynamic) {
+                continue;
+            }
+            let text = name.unraw().to_string();
+            let why = match self.kinds.kind(name) {
+                Kind::Dynamic => continue,
+                Kind::Learned => format!("`{text}` is learned: {}", instead(&text)),
+                Kind::Fixed => format!("`{text}` is fixed: `fixed({text} = …)` holds its value"),
+                Kind::Neighbour => format!("`{text}` is a neighbour: an element of the input"),
+            };
+            self.diagnostics
+                .error(name.span(), format!("{why}; remove it here"));
+        }
+    }
+
+    /// Whether a closure has the parameter `name`, which is meant to be of `kind`; reports it if not.
+    fn declared(&self, name: &Ident, kind: Kind) -> bool {
+        let text = name.unraw().to_string();
+        if self.parameters.inputs().any(|input| input.unraw() == text) {
+            let message = format!(
+                "`{text}` is the input of a piece and can be no {}; choose another name",
+                kind.noun()
+            );
+            self.diagnostics.error(name.span(), message);
+            return false;
+        }
+        if self.parameters.declares(name) {
+            return true;
+        }
+        let noun = kind.noun();
+        // Those of the kind, or what could be meant to become of it.
+        let known: Vec<String> = self
+            .candidates(kind)
+            .map(|name| name.unraw().to_string())
+            .collect();
+        let advice = match did_you_mean(&text, known.iter().map(String::as_str)) {
+            Some(similar) => format!(" did you mean `{similar}`?"),
+            None => String::new(),
+        };
+        let declares = if known.is_empty() {
+            "none".to_owned()
+        } else {
+            list_of(&known)
+        };
+        self.diagnostics.error(
+            name.span(),
+            format!("no {noun} `{text}`;{advice} the piece declares {declares}"),
+        );
+        false
+    }
+
+    /// The parameters, each once, that could be of `kind`: those of which no other argument says what they are.
+    fn candidates(&self, kind: Kind) -> impl Iterator<Item = &Ident> {
+        let Parameters {
+            coefficients,
+            neighbours,
+            constants,
+            ..
+        } = self.parameters;
+        let all = coefficients.iter().chain(neighbours).chain(constants);
+        all.filter(move |name| {
+            let other = self.kinds.kind(name);
+            other == kind || other == Kind::Dynamic
+        })
+    }
+}
