@@ -5,7 +5,18 @@
 #[test]
 fn mistakes_are_explained() {
     let cases = trybuild::TestCases::new();
-    for topic in ["args", "piece", "coefficients", "item"] {
+    let topics = [
+        "args",
+        "coefficients",
+        "hyper",
+        "item",
+        "kinds",
+        "neighbours",
+        "piece",
+        "pieces",
+        "squash",
+    ];
+    for topic in topics {
         cases.compile_fail(format!("tests/ui/{topic}/*.rs"));
     }
     cases.pass("tests/ui/pass/*.rs");

@@ -49,18 +49,17 @@ impl Value<'_> {
         if items.is_empty() {
             return self.reject("expected a closure for each piece: `piece = [|x, a| a * x, |x| 0.0]`");
         }
-        let closure = |item: Vec<TokenTree>| {
+        let mut closures = Vec::new();
+        for item in items {
             if item.is_empty() {
                 let message = "expected a closure between the commas: `piece = [|x, a| a * x, |x| 0.0]`";
                 self.diagnostics.error(list.span_close(), message);
-                return None;
+            } else {
+                closures.push(self.closure(item.into_iter().collect()));
             }
-            self.closure(item.into_iter().collect())
-        };
-        Some(Pieces::Own(OwnPieces {
-            closures: items.into_iter().map(closure).collect(),
-            list: list.clone(),
-        }))
+        }
+        let list = list.clone();
+        (!closures.is_empty()).then_some(Pieces::Own(OwnPieces { closures, list }))
     }
 
     fn closure(&self, tokens: TokenStream) -> Option<ExprClosure> {

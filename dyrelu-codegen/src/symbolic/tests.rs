@@ -5,9 +5,9 @@ use proptest::test_runner::{Config, RngSeed, TestRunner};
 
 use super::dual::Dual;
 use super::eval::evaluate;
-use super::expr::{Comparison, ExprId, Expressions};
+use super::expr::{Comparison, ExprId, Expressions, Node};
 use super::function::{FUNCTIONS, Form, Function, find_function};
-use super::{Formulas, differentiate, is_homogeneous};
+use super::{Formulas, Substitution, differentiate, is_homogeneous};
 
 /// How many parameters the random formulas have.
 const PARAMETERS: usize = 3;
@@ -371,6 +371,46 @@ fn homogeneous_pieces_scale_with_their_coefficients() {
             );
         }
         true
+    });
+}
+
+#[test]
+fn parameters_after_the_coefficients_are_inputs() {
+    run(&(trees(), points()), 100, |(tree, [x, a, s])| {
+        let mut e = Expressions::default();
+        let root = tree.build(&mut e);
+        if !is_homogeneous(&e, root, 1) {
+            return false;
+        }
+        let scaled = evaluate(&e, root, &[x, 4.0 * a, s]);
+        let expected = 4.0 * evaluate(&e, root, &[x, a, s]);
+        let equal = (scaled - expected).abs() <= 1e-9 * expected.abs();
+        assert!(
+            equal || !expected.is_finite() || !scaled.is_finite(),
+            "{scaled} {expected}: {tree:?}"
+        );
+        true
+    });
+}
+
+#[test]
+fn a_constant_in_place_of_a_parameter_keeps_every_finite_value() {
+    run(&(trees(), points()), 1000, |(tree, point)| {
+        let mut e = Expressions::default();
+        let root = tree.build(&mut e);
+        let constant = |position: usize| (position == 1).then_some(point[1]);
+        let substituted = Substitution::new(&mut e, &[root], constant)
+            .of(root)
+            .expect("the root is a part of itself");
+        let nodes = e.reachable(&[substituted]);
+        assert!(nodes.iter().all(|&id| e.node(id) != Node::Parameter(1)));
+        let (expected, found) = (evaluate(&e, root, &point), evaluate(&e, substituted, &point));
+        let finite = tree.sample(&point).finite;
+        assert!(
+            !finite || (found - expected).abs() == 0.0,
+            "{found} {expected}: {tree:?}"
+        );
+        finite
     });
 }
 

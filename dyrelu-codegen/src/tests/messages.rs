@@ -302,3 +302,118 @@ fn spaces_do_not_matter() {
         &[],
     );
 }
+
+#[test]
+fn a_misspelt_kind_is_one_mistake() {
+    check(
+        r#"k = 1, share = "spatial", piece = |x, slope| slope * x, learned(slop = 1.0)"#,
+        &["no coefficient `slop`; did you mean `slope`? the piece declares `slope`"],
+    );
+    check(
+        r#"k = 1, share = "spatial", piece = |x, p| p * x, learned = 1.0"#,
+        &["expected a list of coefficients: `learned(p = 1.0)`"],
+    );
+}
+
+#[test]
+fn a_name_has_one_kind() {
+    check(
+        r#"k = 2, share = "spatial", neighbours(a = shift(0, 1)), fixed(a = 1.0, b = 2.0), learned(b = 0.0)"#,
+        &[
+            "`b` has a kind already, by `learned(b = …)`; remove one of both",
+            "`a` has a kind already, by `fixed(a = …)`; remove one of both",
+        ],
+    );
+}
+
+#[test]
+fn a_piece_needs_no_coefficients() {
+    for arguments in [
+        r#"k = 1, share = "spatial", piece = |x| max(x, 0.0)"#,
+        r#"k = 2, share = "spatial", piece = [|x| x, |x| 0.0]"#,
+        r#"k = 1, share = "spatial", piece = |x, c| c * x, fixed(c = 2.0)"#,
+        r#"k = 1, share = "spatial", piece = |x, s| max(x, s), neighbours(s = shift(0, 1))"#,
+    ] {
+        check(arguments, &[]);
+    }
+}
+
+#[test]
+fn constants_and_neighbours_may_stand_in_all_pieces() {
+    check(
+        r#"k = 2, share = "spatial", piece = [|x, a, c, s| a * x * c + s, |y, b, c, s| b * y + c + s],
+           init(a = 1.0, b = [2.0]), fixed(c = 3.0), neighbours(s = shift(1, 0))"#,
+        &[],
+    );
+}
+
+#[test]
+fn a_free_name_is_proposed() {
+    check(
+        r#"k = 3, share = "spatial", piece = [|x, a| a * x, |x, a2| a2 * x, |x, a| a * x], learned(a = 1.0, a2 = 1.0)"#,
+        &[
+            "pieces that differ have coefficients of their own, and another piece has the name `a`; name this one `a3`",
+        ],
+    );
+}
+
+#[test]
+fn a_list_of_closures_is_one_formula() {
+    check(
+        r#"k = 2, share = "spatial", piece = [|x, a| a * x, |x, b| b], init(a = [1.0, 2.0], b = [0.0]), lambda(b = [])"#,
+        &[
+            "`init(a = …)` has 2 values but `a` belongs to one of the pieces; give a single number",
+            "`lambda(b = …)` has 0 values but `b` belongs to one of the pieces; give a single number",
+        ],
+    );
+    check(
+        r#"k = 2, share = "spatial", combine = max, piece = [|x, a| a * x, , |x, b| b * y]"#,
+        &[
+            r#"expected a string literal: `combine = "max"`"#,
+            "expected a closure between the commas: `piece = [|x, a| a * x, |x| 0.0]`",
+            "unknown variable `y` in piece; its parameters are `x`, `b`",
+        ],
+    );
+    check(
+        r#"k = 1, share = "spatial", piece = [,]"#,
+        &["expected a closure between the commas: `piece = [|x, a| a * x, |x| 0.0]`"],
+    );
+}
+
+#[test]
+fn other_names_of_a_squash_are_understood() {
+    for (name, meant) in [
+        ("identity", "none"),
+        ("Linear", "none"),
+        ("hard_sigmoid(3,6)", "hard_sigmoid"),
+        ("hard_sigmoid(1, 2)", "steep_hard_sigmoid"),
+        ("hard_tanh", "2steep_hard_sigmoid-1"),
+        ("2σ-1", "2sigmoid-1"),
+        ("logistic", "sigmoid"),
+        ("tanh(r / 2)", "2sigmoid-1"),
+        ("Tanh", "tanh"),
+    ] {
+        let message = format!(
+            r#"unknown squash {name:?}; did you mean {meant:?}? expected one of "2sigmoid-1", "sigmoid", "tanh", "2hard_sigmoid-1", "hard_sigmoid", "2steep_hard_sigmoid-1", "steep_hard_sigmoid", "none", "softmax""#
+        );
+        check(
+            &format!(r#"k = 2, share = "none", squash = {name:?}"#),
+            &[&message],
+        );
+    }
+}
+
+#[test]
+fn each_option_of_the_hyper_function_is_checked() {
+    check(
+        r#"k = 2, share = "none", hyper(context = "pool", layers = -1, inner = relu, seed = 7, depth = 2, "x")"#,
+        &[
+            r#"unknown context "pool"; did you mean "pooled"? expected one of "pooled", "pooled halves", "external""#,
+            "`layers` must be 0, 1 or 2, found -1",
+            r#"expected a string literal: `inner = "relu"`"#,
+            "unknown option `seed`; it is a method of the layer builder: `.seed(7)`",
+            "unknown option `depth`; expected one of `context`, `layers`, `inner`",
+            r#"expected `name = value`: `hyper(context = "pooled", layers = 2, inner = "relu")`"#,
+        ],
+    );
+}

@@ -2,6 +2,7 @@
 
 mod expansion;
 mod hygiene;
+mod inspection;
 mod messages;
 mod reference_page;
 mod robustness;

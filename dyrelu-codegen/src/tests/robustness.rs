@@ -109,19 +109,28 @@ fn too_large_pieces_are_rejected() {
 }
 
 /// Attributes to mutate: correct ones and ones with mistakes.
-const SEEDS: [&str; 6] = [
+const SEEDS: [&str; 10] = [
     r#"k = 2, share = "spatial""#,
     r#"k = 3, share = "none", combine = "sum", crate = ::renamed::path, lambda(a = 2, b = [1.0, 0.5, -3.0])"#,
     r#"k = 1, share = "spatial+channel", piece = |x, a, t| { let s = tanh(x / t); if s > 0.0 && !(a < s) { a * s }
        else if x == t { -s.powi(3) } else { clamp(x, -1.0, 1.0) } }, init(a = 1.0, t = [0.5]), lambda(t = 0.1)"#,
     r#"piece = |x, a| exp(sin(a * x)) / (1.0 + x.abs().sqrt()) - relu(x - a).max(softplus(a)), init(a = 0), k = 64,
        share = "spatial","#,
+    r#"k = 3, share = "spatial", piece = [|x, a, c| a * x * c, |y, b, s, c| max(b * y, c * s), |z| 6.0], combine = "min",
+       init(a = [1.0], b = 0.0), fixed(c = 2.0), neighbours(s = shift(1, -2)), squash(a = "tanh", b = "none")"#,
+    r#"k = 1, share = "none", piece = |x, p, q, beta| (p - q) * x * sigmoid(beta * (p - q) * x) + q * x,
+       learned(p = 1.0, q = shared([0.0])), init(beta = 0.0), squash = "sigmoid", hyper(inner = "none", layers = 2,
+       context = "pooled halves"), attention = "normalised""#,
+    r#"k = 2, share = "spatial", learned(a = [1.0, 0.0]), fixed(b = -0.5)"#,
+    r#"k = 2, share = "none", piece = [|x, a| a * x, , 3], fixed(a = [1], x = 2), learned(a = shared(1, 2)), squash(a = b),
+       neighbours(s = shift(0, 0), t = shift(1)), hyper(layers = 3, inner = "tanh"), attention = "softmax""#,
     r#"reduction = 8, k = "two", share = spatial, init = 3, piece = |x, A, _, b: f32| x as f32 + y % b"#,
     r"k(2), share, init(a), piece = move |&x, a| -> f32 { return a; }, lambda(a = 1.0, a = 2.0, c = [1, 2])",
 ];
 
 /// Tokens to insert.
-const DICTIONARY: &str = "k share piece combine init lambda crate x a b t = == , ; : :: . .. ..= | || & && ! < > <= >= \
+const DICTIONARY: &str = "k share piece combine init lambda squash learned fixed neighbours hyper attention crate \
+    shared shift context layers inner \"pooled\" \"sigmoid\" \"softmax\" \"normalised\" x a b c s t = == , ; : :: . .. ..= | || & && ! < > <= >= \
     + - * / % ^ += -> => # @ ? $ ~ 0 1 2 64 65 1.0 1e999 0x10 2u8 99999999999999999999999 \"spatial\" \"none\" 'c' 'a \
     b\"b\" tanh powi max clamp tan foo signum self Self super _ let if else match return loop as fn move ref mut \
     unsafe async const static struct impl dyn for in while where r#type α vec true";

@@ -106,7 +106,10 @@ impl Names<'_> {
     /// Whether a closure has the parameter `name`, which is meant to be of `kind`; reports it if not.
     fn declared(&self, name: &Ident, kind: Kind) -> bool {
         let text = name.unraw().to_string();
-        if self.parameters.inputs().any(|input| input.unraw() == text) {
+        let declares = self.parameters.declares(name);
+        // A coefficient that has the name of another piece's input has been reported in that piece.
+        let reported = declares && kind.noun() == Kind::Dynamic.noun();
+        if !reported && self.parameters.inputs().any(|input| input.unraw() == text) {
             let message = format!(
                 "`{text}` is the input of a piece and can be no {}; choose another name",
                 kind.noun()
@@ -114,7 +117,7 @@ impl Names<'_> {
             self.diagnostics.error(name.span(), message);
             return false;
         }
-        if self.parameters.declares(name) {
+        if declares {
             return true;
         }
         let noun = kind.noun();
@@ -127,14 +130,14 @@ impl Names<'_> {
             Some(similar) => format!(" did you mean `{similar}`?"),
             None => String::new(),
         };
-        let declares = if known.is_empty() {
+        let known = if known.is_empty() {
             "none".to_owned()
         } else {
             list_of(&known)
         };
         self.diagnostics.error(
             name.span(),
-            format!("no {noun} `{text}`;{advice} the piece declares {declares}"),
+            format!("no {noun} `{text}`;{advice} the piece declares {known}"),
         );
         false
     }

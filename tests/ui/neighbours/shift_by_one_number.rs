@@ -1,0 +1,8 @@
+use dyrelu::dynamic_activation;
+
+#[dynamic_activation(
+    k = 1, share = "spatial", piece = |x, s, a| a * max(x, s), init(a = 1.0), neighbours(s = shift(1))
+)]
+struct Foo;
+
+fn main() {}

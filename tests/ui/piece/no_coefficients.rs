@@ -1,6 +1,0 @@
-use dyrelu::dynamic_activation;
-
-#[dynamic_activation(k = 2, share = "spatial", piece = |x| x)]
-struct Foo;
-
-fn main() {}

@@ -1,0 +1,6 @@
+use dyrelu::dynamic_activation;
+
+#[dynamic_activation(k = 2, share = "spatial", piece = [|x, a| a * y, |x, b| tahn(b * x)], init(a = 1.0))]
+struct Foo;
+
+fn main() {}
