@@ -31,6 +31,43 @@ pub mod pool {
     }
 }
 
+/// Twin of [`kernels::halves`](crate::kernels::halves).
+pub mod halves {
+    /// The means of min(x, 0), then those of relu(x), for each sample of x, `[N, C, S]`.
+    #[must_use]
+    pub fn forward(samples: usize, channels: usize, len: usize, x: &[f64]) -> Vec<f64> {
+        let mut pooled = vec![0.0; samples * 2 * channels];
+        for n in 0..samples {
+            for c in 0..channels {
+                for s in 0..len {
+                    let value = x[(n * channels + c) * len + s];
+                    // Not `f64::min` and `max`, which would drop NaN.
+                    let below = if value >= 0.0 { 0.0 } else { value };
+                    let above = if value <= 0.0 { 0.0 } else { value };
+                    pooled[n * 2 * channels + c] += below / len as f64;
+                    pooled[(n * 2 + 1) * channels + c] += above / len as f64;
+                }
+            }
+        }
+        pooled
+    }
+
+    /// The gradient of x.
+    #[must_use]
+    pub fn backward(channels: usize, len: usize, x: &[f64], grad_pooled: &[f64]) -> Vec<f64> {
+        let mut grad_x = vec![0.0; x.len()];
+        for i in 0..x.len() {
+            let (n, c) = (i / len / channels, i / len % channels);
+            if x[i] < 0.0 {
+                grad_x[i] = grad_pooled[n * 2 * channels + c] / len as f64;
+            } else if x[i] > 0.0 {
+                grad_x[i] = grad_pooled[(n * 2 + 1) * channels + c] / len as f64;
+            }
+        }
+        grad_x
+    }
+}
+
 /// Twin of [`kernels::linear`](crate::kernels::linear).
 pub mod linear {
     /// `y[n, o] = bias[o] + Σ_i weight[o, i] · x[n, i]`.

@@ -8,7 +8,7 @@
 mod common;
 
 use common::{assert_slices_close, levels, random_vec};
-use dyrelu::kernels::{Level, hyper, squash};
+use dyrelu::kernels::{Level, channels_last, halves, hyper, squash};
 use dyrelu::{Inner, Scalar, Squash, reference};
 
 /// Random numbers that `f32` holds exactly, so that both number types see the same input.
@@ -327,6 +327,123 @@ fn gradients_of_hyper_functions_are_finite_differences() {
                 let found = found[i];
                 assert!((found - expected).abs() < 1e-6, "{a}, {i}: {found}, {expected}");
             }
+        }
+    }
+}
+
+const LENGTHS: [usize; 9] = [1, 2, 3, 7, 8, 17, 33, 300, 2500];
+
+/// `[N, S, C]` from `[N, C, S]`.
+fn last<T: Copy>(samples: usize, channels: usize, x: &[T]) -> Vec<T> {
+    let positions = x.len() / (samples * channels);
+    let mut last = Vec::with_capacity(x.len());
+    for x in x.chunks(channels * positions) {
+        last.extend((0..positions).flat_map(|s| (0..channels).map(move |c| x[c * positions + s])));
+    }
+    last
+}
+
+#[test]
+fn halves_are_their_twins() {
+    fn run<T: Scalar>(level: Level, tolerance: f64) {
+        let samples = 2;
+        for len in LENGTHS {
+            for channels in [1, 3, 16, 70] {
+                if len * channels > 50_000 {
+                    continue;
+                }
+                let mut x = input(samples * channels * len, 1);
+                x.iter_mut().step_by(5).for_each(|x| *x = 0.0);
+                let mut pooled = narrow::<T>(&vec![9.0; samples * 2 * channels]);
+                halves::forward(level, len, &narrow(&x), channels, &mut pooled);
+                let expected = reference::halves::forward(samples, channels, len, &x);
+                check("means", level, &pooled, &expected, tolerance);
+                let x_last = last(samples, channels, &x);
+                let mut pooled = narrow::<T>(&vec![9.0; samples * 2 * channels]);
+                channels_last::halves::forward(level, [len, channels], &narrow(&x_last), &mut pooled);
+                check("means, last", level, &pooled, &expected, tolerance);
+
+                let (before, grad) = (input(x.len(), 2), input(pooled.len(), 3));
+                let mut grad_x = narrow::<T>(&before);
+                halves::backward(level, len, &narrow(&x), channels, &narrow(&grad), &mut grad_x);
+                let mut expected = reference::halves::backward(channels, len, &x, &grad);
+                for (grad, before) in expected.iter_mut().zip(&before) {
+                    *grad += before;
+                }
+                check("gradient", level, &grad_x, &expected, tolerance);
+                let mut grad_x = narrow::<T>(&last(samples, channels, &before));
+                let x_last = narrow(&x_last);
+                channels_last::halves::backward(level, [len, channels], &x_last, &narrow(&grad), &mut grad_x);
+                let expected = last(samples, channels, &expected);
+                check("gradient, last", level, &grad_x, &expected, tolerance);
+            }
+        }
+    }
+    for_all!(run);
+}
+
+#[test]
+fn the_gradient_of_halves_is_a_finite_difference() {
+    let (x, grad) = (input(30, 1), input(12, 2));
+    for (i, found) in reference::halves::backward(3, 5, &x, &grad).iter().enumerate() {
+        let expected = difference(&x, i, |x| dot(&grad, &reference::halves::forward(2, 3, 5, x)));
+        assert!(
+            (found - expected).abs() < 1e-9,
+            "{i}: {found}, expected {expected}"
+        );
+    }
+}
+
+#[test]
+fn halves_of_special_numbers() {
+    for level in levels() {
+        for len in [1, 5, 40] {
+            // A channel with a NaN, one with an infinity, one without a number that counts.
+            let mut x = vec![0.0_f32; 3 * len];
+            x[len / 2] = f32::NAN;
+            x[len + len / 2] = f32::INFINITY;
+            x[2 * len..].fill(-0.0);
+            let mut pooled = [9.0; 6];
+            halves::forward(level, len, &x, 3, &mut pooled);
+            let mut pooled_last = [9.0; 6];
+            channels_last::halves::forward(level, [len, 3], &last(1, 3, &x), &mut pooled_last);
+            for pooled in [pooled, pooled_last] {
+                assert!(pooled[0].is_nan() && pooled[3].is_nan(), "{pooled:?}");
+                assert_eq!([pooled[1], pooled[2], pooled[5]], [0.0; 3]);
+                assert_eq!(pooled[4], f32::INFINITY);
+            }
+            // Nothing passes at zero and at NaN, not even 0 · ∞.
+            let mut grad_x = vec![1.0; 3 * len];
+            halves::backward(level, len, &x, 3, &[f32::INFINITY; 6], &mut grad_x);
+            for (i, grad) in grad_x.iter().enumerate() {
+                let passes = i == len + len / 2;
+                assert_eq!(*grad, if passes { f32::INFINITY } else { 1.0 }, "{i} ({level:?})");
+            }
+        }
+        let mut pooled = [9.0_f64; 4];
+        halves::forward(level, 0, &[], 2, &mut pooled);
+        assert_eq!(pooled, [0.0; 4]);
+        channels_last::halves::forward(level, [0, 2], &[], &mut pooled);
+        assert_eq!(pooled, [0.0; 4]);
+    }
+}
+
+/// A sum in single precision must not lose what a long sum of equal numbers loses.
+#[test]
+fn halves_of_many_equal_numbers_are_exact_to_a_millionth() {
+    for level in levels() {
+        let mut x = vec![0.1_f32; 1_000_003];
+        x[500_000..].fill(-0.3);
+        let [mut rows, mut columns] = [[0.0; 2]; 2];
+        halves::forward(level, x.len(), &x, 1, &mut rows);
+        channels_last::halves::forward(level, [x.len(), 1], &x, &mut columns);
+        for [below, above] in [rows, columns] {
+            let below = f64::from(below) / (f64::from(-0.3_f32) * 500_003.0 / 1_000_003.0);
+            let above = f64::from(above) / (f64::from(0.1_f32) * 500_000.0 / 1_000_003.0);
+            assert!(
+                (below - 1.0).abs() < 2e-7 && (above - 1.0).abs() < 2e-7,
+                "{below} {above}"
+            );
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The kernels: slices in, slices out, one implementation for every instruction set. None but [`linear::pack`]
 //! allocates.
 //!
-//! In the order in which the data passes: [`pool`], [`hyper`] (with its parts [`linear`] and [`squash`]),
+//! In the order in which the data passes: [`pool`] or [`halves`], [`hyper`] (with its parts [`linear`] and [`squash`]),
 //! [`coefficients`], in mode C [`attention`], and [`piecewise`]. Each module has a `forward` and a `backward`,
 //! and a naive twin of the same name in [`reference`](crate::reference). The arrays are contiguous, the last axis fastest:
 //!
@@ -9,7 +9,8 @@
 //! |---|---|---|
 //! | x, y and their gradients | `[N, C, S]` | S counts the positions of all spatial axes |
 //! | pooled | `[N, C]` | |
-//! | hidden | `[N, H]` | |
+//! | the means of both halves | `[N, 2·C]` | instead of pooled |
+//! | hidden | `[N, H]` | two layers only |
 //! | raw, residuals, coefficients | `[N, C or 1, P, K]` | |
 //! | scores, softmax, attention π | `[N, S]` | mode C only |
 //!
@@ -29,6 +30,7 @@
 pub mod attention;
 pub mod channels_last;
 pub mod coefficients;
+pub mod halves;
 pub mod hyper;
 pub(crate) mod level;
 pub mod linear;
