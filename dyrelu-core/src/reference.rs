@@ -412,7 +412,7 @@ pub mod piecewise {
     }
 
     /// The combined value, and the piece that gives it unless all do.
-    fn combine<A: DynamicActivation, const K: usize>(values: [f64; K]) -> (f64, Option<usize>) {
+    pub(super) fn combine<A: DynamicActivation, const K: usize>(values: [f64; K]) -> (f64, Option<usize>) {
         if A::COMBINE == Combine::Sum {
             return (values.iter().sum(), None);
         }
@@ -427,5 +427,123 @@ pub mod piecewise {
             }
         }
         (values[winner], Some(winner))
+    }
+}
+
+/// Twin of [`kernels::neighbours`](crate::kernels::neighbours).
+pub mod neighbours {
+    use super::piecewise::combine;
+    use crate::kernels::neighbours::Operands;
+    use crate::{DynamicActivation, Piece, Sharing};
+
+    /// The activation.
+    #[must_use]
+    pub fn forward<A: DynamicActivation + Piece<P>, const K: usize, const P: usize>(
+        operands: Operands<'_, f64>,
+        x: &[f64],
+    ) -> Vec<f64> {
+        let mut y = Vec::with_capacity(x.len());
+        for i in 0..x.len() {
+            let place = Place::of::<A>(operands, i);
+            let values = place
+                .arguments::<A, K, P>(operands, x)
+                .map(|arguments| A::value(x[i], arguments));
+            y.push(combine::<A, K>(values).0);
+        }
+        y
+    }
+
+    /// The gradients of x, the coefficients and the attention.
+    #[must_use]
+    pub fn backward<A: DynamicActivation + Piece<P>, const K: usize, const P: usize>(
+        operands: Operands<'_, f64>,
+        x: &[f64],
+        grad_y: &[f64],
+    ) -> [Vec<f64>; 3] {
+        let mut grad_x = vec![0.0; x.len()];
+        let mut grad_coefficients = vec![0.0; operands.coefficients.len()];
+        let mut grad_attention = vec![0.0; operands.attention.len()];
+        let of_piece = P - A::NEIGHBOURS.len();
+        for i in 0..x.len() {
+            let place = Place::of::<A>(operands, i);
+            let arguments = place.arguments::<A, K, P>(operands, x);
+            let (_, winner) = combine::<A, K>(arguments.map(|arguments| A::value(x[i], arguments)));
+            for (k, &arguments) in arguments.iter().enumerate() {
+                if winner.is_some_and(|winner| winner != k) {
+                    continue;
+                }
+                let grad = A::grad(x[i], arguments);
+                grad_x[i] += grad_y[i] * grad.x;
+                for p in 0..of_piece {
+                    let coefficient = (place.set * of_piece + p) * K + k;
+                    let by_argument = grad_y[i] * grad.coefficients[p];
+                    grad_coefficients[coefficient] += by_argument * place.pi(operands);
+                    if let Some(score) = place.score {
+                        grad_attention[score] += by_argument * operands.coefficients[coefficient];
+                    }
+                }
+                for p in of_piece..P {
+                    grad_x[place.neighbour(operands, p - of_piece)] += grad_y[i] * grad.coefficients[p];
+                }
+            }
+        }
+        [grad_x, grad_coefficients, grad_attention]
+    }
+
+    /// Where an element of x is, and what belongs to it.
+    struct Place {
+        n: usize,
+        c: usize,
+        s: usize,
+        /// The row of its coefficients.
+        set: usize,
+        /// The element of its attention, in mode C.
+        score: Option<usize>,
+    }
+
+    impl Place {
+        fn of<A: DynamicActivation>(operands: Operands<'_, f64>, i: usize) -> Self {
+            let (row, s) = (i / operands.positions, i % operands.positions);
+            let (n, c) = (row / operands.channels, row % operands.channels);
+            let score = n * operands.positions + s;
+            Self {
+                n,
+                c,
+                s,
+                set: if A::SHARING == Sharing::SpatialAndChannel {
+                    n
+                } else {
+                    row
+                },
+                score: (A::SHARING == Sharing::Unshared).then_some(score),
+            }
+        }
+
+        fn pi(&self, operands: Operands<'_, f64>) -> f64 {
+            self.score.map_or(1.0, |score| operands.attention[score])
+        }
+
+        /// The element of x that is neighbour j.
+        fn neighbour(&self, operands: Operands<'_, f64>, j: usize) -> usize {
+            let source = operands.sources[j * operands.channels + self.c];
+            (self.n * operands.channels + source) * operands.positions + self.s
+        }
+
+        /// The coefficients of each piece, times π, and the neighbours.
+        fn arguments<A: DynamicActivation, const K: usize, const P: usize>(
+            &self,
+            operands: Operands<'_, f64>,
+            x: &[f64],
+        ) -> [[f64; P]; K] {
+            let of_piece = P - A::NEIGHBOURS.len();
+            let argument = |k, p| {
+                if p < of_piece {
+                    self.pi(operands) * operands.coefficients[(self.set * of_piece + p) * K + k]
+                } else {
+                    x[self.neighbour(operands, p - of_piece)]
+                }
+            };
+            core::array::from_fn(|k| core::array::from_fn(|p| argument(k, p)))
+        }
     }
 }

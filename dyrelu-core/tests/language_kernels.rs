@@ -8,8 +8,12 @@
 mod common;
 
 use common::{assert_slices_close, levels, random_vec};
-use dyrelu::kernels::{Level, channels_last, halves, hyper, squash};
-use dyrelu::{Inner, Scalar, Squash, reference};
+use dyrelu::kernels::piecewise::{self, PieceSet};
+use dyrelu::kernels::{Level, channels_last, halves, hyper, neighbours, squash};
+use dyrelu::{
+    Coefficient, Combine, DynamicActivation, Elementwise, Inner, Neighbour, Piece, PieceGrad, Pieces, Scalar,
+    Sharing, Squash, reference,
+};
 
 /// Random numbers that `f32` holds exactly, so that both number types see the same input.
 fn input(len: usize, seed: u64) -> Vec<f64> {
@@ -162,7 +166,7 @@ fn squashes_of_special_numbers() {
         let mut values = [1000.0_f32, 1000.0, -1000.0, f32::NAN, 0.0, 0.0];
         squash::forward(level, &[Squash::Softmax], 3, &mut values);
         assert_eq!(values[..3], [0.5, 0.5, 0.0]);
-        assert!(values[3..].iter().all(|value| value.is_nan()), "{values:?}");
+        assert!(values[3..].iter().all(Elementwise::is_nan), "{values:?}");
     }
 }
 
@@ -446,4 +450,490 @@ fn halves_of_many_equal_numbers_are_exact_to_a_millionth() {
             );
         }
     }
+}
+
+/// Descriptions by hand: of pieces without coefficients, and of pieces that see neighbours.
+macro_rules! descriptions {
+    ($($name:ident: $k:literal $p:literal $formula:ident $sharing:ident $combine:ident $homogeneous:literal $neighbours:expr;)*) => {$(
+        struct $name;
+        impl Piece<$p> for $name {
+            #[inline(always)]
+            fn value<E: Elementwise>(x: E, arguments: [E; $p]) -> E {
+                $formula::value(x, arguments)
+            }
+            #[inline(always)]
+            fn grad<E: Elementwise>(x: E, arguments: [E; $p]) -> PieceGrad<E, $p> {
+                $formula::grad(x, arguments)
+            }
+        }
+        impl DynamicActivation for $name {
+            const NAME: &'static str = stringify!($name);
+            const SHARING: Sharing = Sharing::$sharing;
+            const COMBINE: Combine = Combine::$combine;
+            const COEFFICIENTS: &'static [Coefficient] = &[];
+            const NEIGHBOURS: &'static [Neighbour] = $neighbours;
+            const HOMOGENEOUS: bool = $homogeneous;
+            type Pieces = Pieces<$k, $p>;
+        }
+    )*};
+}
+
+/// x · tanh x.
+struct Fixed;
+
+impl Piece<0> for Fixed {
+    #[inline(always)]
+    fn value<E: Elementwise>(x: E, []: [E; 0]) -> E {
+        x.clone() * x.tanh()
+    }
+
+    #[inline(always)]
+    fn grad<E: Elementwise>(x: E, []: [E; 0]) -> PieceGrad<E, 0> {
+        let tanh = x.clone().tanh();
+        let one = x.lift(1.0);
+        PieceGrad {
+            x: tanh.clone() + x * (one - tanh.clone() * tanh),
+            coefficients: [],
+        }
+    }
+}
+
+/// x · u.
+struct Product;
+
+impl Piece<1> for Product {
+    #[inline(always)]
+    fn value<E: Elementwise>(x: E, [u]: [E; 1]) -> E {
+        x * u
+    }
+
+    #[inline(always)]
+    fn grad<E: Elementwise>(x: E, [u]: [E; 1]) -> PieceGrad<E, 1> {
+        PieceGrad {
+            x: u,
+            coefficients: [x],
+        }
+    }
+}
+
+/// a² · x + a · u².
+struct Curved;
+
+impl Piece<2> for Curved {
+    #[inline(always)]
+    fn value<E: Elementwise>(x: E, [a, u]: [E; 2]) -> E {
+        a.clone() * a.clone() * x + a * u.clone() * u
+    }
+
+    #[inline(always)]
+    fn grad<E: Elementwise>(x: E, [a, u]: [E; 2]) -> PieceGrad<E, 2> {
+        let two = x.lift(2.0);
+        PieceGrad {
+            x: a.clone() * a.clone(),
+            coefficients: [two.clone() * a.clone() * x + u.clone() * u.clone(), two * a * u],
+        }
+    }
+}
+
+/// a · u · x + b · tanh v.
+struct Linear;
+
+impl Piece<4> for Linear {
+    #[inline(always)]
+    fn value<E: Elementwise>(x: E, [a, b, left, right]: [E; 4]) -> E {
+        a * left * x + b * right.tanh()
+    }
+
+    #[inline(always)]
+    fn grad<E: Elementwise>(x: E, [a, b, left, right]: [E; 4]) -> PieceGrad<E, 4> {
+        let (tanh, one) = (right.tanh(), x.lift(1.0));
+        PieceGrad {
+            x: a.clone() * left.clone(),
+            coefficients: [
+                left * x.clone(),
+                tanh.clone(),
+                a * x,
+                b * (one - tanh.clone() * tanh),
+            ],
+        }
+    }
+}
+
+/// exp(a · u).
+struct Exponential;
+
+impl Piece<2> for Exponential {
+    #[inline(always)]
+    fn value<E: Elementwise>(_: E, [a, u]: [E; 2]) -> E {
+        (a * u).exp()
+    }
+
+    #[inline(always)]
+    fn grad<E: Elementwise>(x: E, [a, u]: [E; 2]) -> PieceGrad<E, 2> {
+        let exp = (a.clone() * u.clone()).exp();
+        PieceGrad {
+            x: x.lift(0.0),
+            coefficients: [u * exp.clone(), a * exp],
+        }
+    }
+}
+
+const fn neighbour(groups: i32, channels: i32) -> Neighbour {
+    Neighbour {
+        name: "u",
+        groups,
+        channels,
+    }
+}
+
+const ONE: &[Neighbour] = &[neighbour(0, 1)];
+const TWO: &[Neighbour] = &[neighbour(1, 0), neighbour(-1, -2)];
+
+descriptions! {
+    FixedA: 1 0 Fixed SpatialAndChannel Max false &[];
+    FixedB: 2 0 Fixed Spatial Sum false &[];
+    FixedC: 2 0 Fixed Unshared Max false &[];
+    ProductA: 1 1 Product SpatialAndChannel Max false ONE;
+    ProductB: 2 1 Product Spatial Sum false ONE;
+    ProductC: 1 1 Product Unshared Max false ONE;
+    CurvedA: 3 2 Curved SpatialAndChannel Max false ONE;
+    CurvedB: 3 2 Curved Spatial Min false ONE;
+    CurvedC: 2 2 Curved Unshared Max false ONE;
+    LinearB: 3 4 Linear Spatial Max true TWO;
+    LinearC: 2 4 Linear Unshared Max true TWO;
+    LinearCSum: 2 4 Linear Unshared Sum true TWO;
+    SmallestExponential: 2 2 Exponential Spatial Min false ONE;
+}
+
+#[test]
+fn pieces_without_coefficients_are_their_twins() {
+    fn run<T: Scalar>(level: Level, tolerance: f64) {
+        fixed_case::<FixedA, T, 1>(level, tolerance);
+        fixed_case::<FixedB, T, 2>(level, tolerance);
+        fixed_case::<FixedC, T, 2>(level, tolerance);
+    }
+    for_all!(run);
+}
+
+fn fixed_case<A: DynamicActivation + Piece<0>, T: Scalar, const K: usize>(level: Level, tolerance: f64) {
+    let samples = 2;
+    for (channels, positions) in [(1, 1), (3, 7), (3, 300), (40, 1), (40, 33), (300, 5)] {
+        let x = input(samples * channels * positions, 1);
+        let grad_y = input(x.len(), 2);
+        let attention = match A::SHARING {
+            Sharing::Unshared => input(samples * positions, 3),
+            _ => Vec::new(),
+        };
+        let len = if A::SHARING == Sharing::SpatialAndChannel {
+            channels * positions
+        } else {
+            positions
+        };
+        let operands = piecewise::Operands {
+            len,
+            coefficients: &[],
+            attention: &attention,
+        };
+        let y = reference::piecewise::forward::<A, K, 0>(operands, &x);
+        let [grad_x, _, _] = reference::piecewise::backward::<A, K, 0>(operands, &x, &grad_y);
+
+        let attention = narrow::<T>(&attention);
+        let operands = piecewise::Operands {
+            len,
+            coefficients: &[],
+            attention: &attention,
+        };
+        let last_operands = channels_last::piecewise::Operands {
+            positions,
+            channels,
+            coefficients: &[],
+            attention: &attention,
+        };
+        for in_rows in [true, false] {
+            let order = |values: &[f64]| {
+                if in_rows {
+                    values.to_vec()
+                } else {
+                    last(samples, channels, values)
+                }
+            };
+            let (x, grad_y) = (narrow::<T>(&order(&x)), narrow::<T>(&order(&grad_y)));
+            let mut found = narrow::<T>(&vec![9.0; x.len()]);
+            let mut inplace = x.clone();
+            let mut found_grad = narrow::<T>(&vec![9.0; x.len()]);
+            let mut grad_attention = narrow::<T>(&vec![9.0; attention.len()]);
+            let grads = piecewise::Gradients {
+                x: &mut found_grad,
+                coefficients: &mut [],
+                attention: &mut grad_attention,
+            };
+            if in_rows {
+                <Pieces<K, 0> as PieceSet<A>>::forward(level, operands, &x, &mut found);
+                <Pieces<K, 0> as PieceSet<A>>::forward_inplace(level, operands, &mut inplace);
+                <Pieces<K, 0> as PieceSet<A>>::backward(level, operands, &x, &grad_y, grads);
+            } else {
+                let operands = last_operands;
+                <Pieces<K, 0> as PieceSet<A>>::forward_channels_last(level, operands, &x, &mut found);
+                <Pieces<K, 0> as PieceSet<A>>::forward_channels_last_inplace(level, operands, &mut inplace);
+                <Pieces<K, 0> as PieceSet<A>>::backward_channels_last(level, operands, &x, &grad_y, grads);
+            }
+            check("y", level, &found, &order(&y), 2.0 * tolerance);
+            assert!(inplace == found, "in place ({level:?})");
+            check("x", level, &found_grad, &order(&grad_x), 5.0 * tolerance);
+            assert!(grad_attention.iter().all(|grad| grad.to_f64() == 0.0));
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "x and coefficients")]
+fn a_part_of_a_row_without_coefficients_is_refused() {
+    let operands = piecewise::Operands {
+        len: 4,
+        coefficients: &[],
+        attention: &[],
+    };
+    piecewise::forward::<FixedB, f32, 2, 0>(Level::new(), operands, &[0.0; 6], &mut [0.0; 6]);
+}
+
+#[test]
+fn sources_are_shifted_channels() {
+    let of = |groups, channels, count| neighbours::sources(&[neighbour(groups, channels)], 6, count);
+    assert_eq!(of(0, 1, 1), [1, 2, 3, 4, 5, 0]);
+    assert_eq!(of(0, -1, 2), [2, 0, 1, 5, 3, 4]);
+    assert_eq!(of(1, 0, 2), [3, 4, 5, 0, 1, 2]);
+    assert_eq!(of(-1, 1, 3), [5, 4, 1, 0, 3, 2]);
+    assert_eq!(of(7, -8, 3), of(1, 0, 3));
+    assert_eq!(of(i32::MIN, i32::MAX, 3), of(1, 1, 3));
+    assert_eq!(neighbours::sources(TWO, 0, 1), [0; 0]);
+}
+
+#[test]
+#[should_panic(expected = "groups of channels")]
+fn groups_have_the_same_size() {
+    let _ = neighbours::sources(ONE, 6, 4);
+}
+
+/// Channels of the cases with neighbours, and their groups.
+const CHANNELS: [usize; 2] = [6, 2];
+
+/// Samples, channels and positions, in f64, of an activation with neighbours.
+struct Case {
+    positions: usize,
+    x: Vec<f64>,
+    coefficients: Vec<f64>,
+    attention: Vec<f64>,
+    sources: Vec<usize>,
+}
+
+impl Case {
+    fn new<A: DynamicActivation, const K: usize, const P: usize>(samples: usize, positions: usize) -> Self {
+        let [channels, groups] = CHANNELS;
+        let sets = match A::SHARING {
+            Sharing::SpatialAndChannel => samples,
+            _ => samples * channels,
+        };
+        let scores = match A::SHARING {
+            Sharing::Unshared => samples * positions,
+            _ => 0,
+        };
+        Self {
+            positions,
+            x: input(samples * channels * positions, 1),
+            coefficients: input(sets * K * (P - A::NEIGHBOURS.len()), 2),
+            attention: input(scores, 3).iter().map(|pi| pi.abs()).collect(),
+            sources: neighbours::sources(A::NEIGHBOURS, channels, groups),
+        }
+    }
+
+    fn operands<'a, T>(&'a self, coefficients: &'a [T], attention: &'a [T]) -> neighbours::Operands<'a, T> {
+        neighbours::Operands {
+            positions: self.positions,
+            channels: CHANNELS[0],
+            coefficients,
+            attention,
+            sources: &self.sources,
+        }
+    }
+}
+
+#[test]
+fn pieces_with_neighbours_are_their_twins() {
+    fn run<T: Scalar>(level: Level, tolerance: f64) {
+        neighbour_case::<ProductA, T, 1, 1>(level, tolerance);
+        neighbour_case::<ProductB, T, 2, 1>(level, tolerance);
+        neighbour_case::<ProductC, T, 1, 1>(level, tolerance);
+        neighbour_case::<CurvedA, T, 3, 2>(level, tolerance);
+        neighbour_case::<CurvedB, T, 3, 2>(level, tolerance);
+        neighbour_case::<CurvedC, T, 2, 2>(level, tolerance);
+        neighbour_case::<LinearB, T, 3, 4>(level, tolerance);
+        neighbour_case::<LinearC, T, 2, 4>(level, tolerance);
+        neighbour_case::<LinearCSum, T, 2, 4>(level, tolerance);
+        // Neither.
+        neighbour_case::<FixedA, T, 1, 0>(level, tolerance);
+    }
+    for_all!(run);
+}
+
+fn neighbour_case<A: DynamicActivation + Piece<P>, T: Scalar, const K: usize, const P: usize>(
+    level: Level,
+    tolerance: f64,
+) {
+    for positions in LENGTHS {
+        let case = Case::new::<A, K, P>(2, positions);
+        let grad_y = input(case.x.len(), 4);
+        let operands = case.operands(&case.coefficients, &case.attention);
+        let (coefficients, attention) = (narrow::<T>(&case.coefficients), narrow::<T>(&case.attention));
+        let operands_t = case.operands(&coefficients, &attention);
+        let x = narrow::<T>(&case.x);
+        let what = format!("{}, S = {positions}", A::NAME);
+
+        let mut y = narrow::<T>(&vec![9.0; x.len()]);
+        <Pieces<K, P> as PieceSet<A>>::forward_neighbours(level, operands_t, &x, &mut y);
+        let expected = reference::neighbours::forward::<A, K, P>(operands, &case.x);
+        check(&what, level, &y, &expected, 2.0 * tolerance);
+
+        let mut grads =
+            [x.len(), coefficients.len(), attention.len()].map(|len| narrow::<T>(&vec![9.0; len]));
+        let [grad_x, grad_coefficients, grad_attention] = &mut grads;
+        <Pieces<K, P> as PieceSet<A>>::backward_neighbours(
+            level,
+            operands_t,
+            &x,
+            &narrow(&grad_y),
+            piecewise::Gradients {
+                x: grad_x,
+                coefficients: grad_coefficients,
+                attention: grad_attention,
+            },
+        );
+        let expected = reference::neighbours::backward::<A, K, P>(operands, &case.x, &grad_y);
+        for (i, (grad, expected)) in grads.iter().zip(&expected).enumerate() {
+            check(
+                &format!("{what}: gradient {i}"),
+                level,
+                grad,
+                expected,
+                5.0 * tolerance,
+            );
+        }
+    }
+}
+
+#[test]
+fn gradients_with_neighbours_are_finite_differences() {
+    fn run<A: DynamicActivation + Piece<P>, const K: usize, const P: usize>() {
+        let case = Case::new::<A, K, P>(2, 3);
+        let grad_y = input(case.x.len(), 4);
+        let loss = |[x, coefficients, attention]: [&[f64]; 3]| {
+            let operands = case.operands(coefficients, attention);
+            dot(&grad_y, &reference::neighbours::forward::<A, K, P>(operands, x))
+        };
+        let operands = case.operands(&case.coefficients, &case.attention);
+        let found = reference::neighbours::backward::<A, K, P>(operands, &case.x, &grad_y);
+        let arrays = [&case.x[..], &case.coefficients, &case.attention];
+        for (a, found) in found.iter().enumerate() {
+            for (i, found) in found.iter().enumerate() {
+                let expected = difference(arrays[a], i, |array| {
+                    let mut arrays = arrays;
+                    arrays[a] = array;
+                    loss(arrays)
+                });
+                let close = (found - expected).abs() < 1e-6;
+                assert!(close, "{} {a}, {i}: {found}, expected {expected}", A::NAME);
+            }
+        }
+    }
+    run::<ProductA, 1, 1>();
+    run::<CurvedA, 3, 2>();
+    run::<CurvedB, 3, 2>();
+    run::<CurvedC, 2, 2>();
+    run::<LinearB, 3, 4>();
+    run::<LinearC, 2, 4>();
+}
+
+/// A piece that loses adds nothing to its neighbour's gradient, even where its own is infinite.
+#[test]
+fn infinite_gradients_of_losing_pieces_do_not_reach_neighbours() {
+    for level in levels() {
+        for positions in LENGTHS {
+            let mut case = Case::new::<SmallestExponential, 2, 2>(1, positions);
+            case.x.fill(4.0);
+            for coefficients in case.coefficients.chunks_mut(2) {
+                coefficients.copy_from_slice(&[0.5, 30.0]);
+            }
+            let coefficients = narrow::<f32>(&case.coefficients);
+            let (x, grad_y) = (narrow::<f32>(&case.x), vec![1.0; case.x.len()]);
+            let [mut grad_x, mut grad_coefficients] = [vec![9.0; x.len()], vec![9.0; coefficients.len()]];
+            neighbours::backward::<SmallestExponential, f32, 2, 2>(
+                level,
+                case.operands(&coefficients, &[]),
+                &x,
+                &grad_y,
+                piecewise::Gradients {
+                    x: &mut grad_x,
+                    coefficients: &mut grad_coefficients,
+                    attention: &mut [],
+                },
+            );
+            let slope = 0.5 * 2.0_f64.exp();
+            check("x", level, &grad_x, &vec![slope; x.len()], 1e-6);
+            let sum = positions as f64 * 4.0 * 2.0_f64.exp();
+            check(
+                "coefficients",
+                level,
+                &grad_coefficients,
+                &[sum, 0.0].repeat(6),
+                1e-6,
+            );
+        }
+    }
+}
+
+/// A NaN reaches its own channel and the one that sees it.
+#[test]
+fn a_nan_is_seen_by_one_other_channel() {
+    for level in levels() {
+        let positions = 21;
+        let mut case = Case::new::<CurvedB, 3, 2>(1, positions);
+        case.x[2 * positions + 20] = f64::NAN;
+        let operands = case.operands(&case.coefficients, &[]);
+        let mut y = vec![9.0; case.x.len()];
+        neighbours::forward::<CurvedB, f64, 3, 2>(level, operands, &case.x, &mut y);
+        for (i, y) in y.iter().enumerate() {
+            let sees = [1, 2].contains(&(i / positions)) && i % positions == 20;
+            assert_eq!(y.is_nan(), sees, "{i} ({level:?})");
+        }
+    }
+}
+
+#[test]
+fn empty_arrays_have_gradients_of_zero() {
+    for level in levels() {
+        let case = Case::new::<CurvedB, 3, 2>(2, 0);
+        let mut grad_coefficients = vec![9.0; case.coefficients.len()];
+        neighbours::backward::<CurvedB, f64, 3, 2>(
+            level,
+            case.operands(&case.coefficients, &[]),
+            &[],
+            &[],
+            piecewise::Gradients {
+                x: &mut [],
+                coefficients: &mut grad_coefficients,
+                attention: &mut [],
+            },
+        );
+        assert!(grad_coefficients.iter().all(|grad| *grad == 0.0));
+    }
+}
+
+#[test]
+#[should_panic(expected = "neighbours have kernels of their own")]
+fn rows_alone_have_no_neighbours() {
+    let operands = piecewise::Operands {
+        len: 1,
+        coefficients: &[1.0; 6],
+        attention: &[],
+    };
+    piecewise::forward::<CurvedB, f32, 3, 2>(Level::new(), operands, &[0.0], &mut [0.0]);
 }

@@ -4,7 +4,7 @@
 //! channel of a sample in modes B and C. In mode C every coefficient is multiplied by the attention π of its
 //! position; for a homogeneous piece that is the same as y = π · B(x), which is what the kernels compute.
 
-use super::channels_last;
+use super::{channels_last, neighbours};
 use crate::activation::{Combine, DynamicActivation, Sharing};
 use crate::finiteness::is_never_nan;
 use crate::lanes::Lanes;
@@ -13,7 +13,7 @@ use crate::{Elementwise, Piece, PieceGrad, Scalar};
 use fearless_simd::{Level, Simd, dispatch};
 
 /// Vectors that are added up before the sums of coefficient gradients move on to `f64`.
-const BLOCK: usize = 64;
+pub(super) const BLOCK: usize = 64;
 
 /// Positions whose attention is used for all channels of a sample before the next ones: a multiple of the lanes.
 const ATTENTION_PART: usize = 2048;
@@ -48,7 +48,7 @@ pub trait PieceSet<A>: sealed::Sealed + 'static {
     /// The number of pieces.
     const K: usize;
 
-    /// The number of coefficients of a piece.
+    /// The number of arguments of a piece after x: its coefficients, then its neighbours.
     const P: usize;
 
     /// [`forward`] for this K and P.
@@ -89,9 +89,26 @@ pub trait PieceSet<A>: sealed::Sealed + 'static {
         grad_y: &[T],
         grads: Gradients<'_, T>,
     );
+
+    /// [`neighbours::forward`] for this K and P.
+    fn forward_neighbours<T: Scalar>(
+        level: Level,
+        operands: neighbours::Operands<'_, T>,
+        x: &[T],
+        y: &mut [T],
+    );
+
+    /// [`neighbours::backward`] for this K and P.
+    fn backward_neighbours<T: Scalar>(
+        level: Level,
+        operands: neighbours::Operands<'_, T>,
+        x: &[T],
+        grad_y: &[T],
+        grads: Gradients<'_, T>,
+    );
 }
 
-/// K pieces of P coefficients each.
+/// K pieces of P arguments each: their coefficients, then their neighbours.
 #[derive(Debug, Clone, Copy)]
 pub struct Pieces<const K: usize, const P: usize>;
 
@@ -145,6 +162,25 @@ impl<A: DynamicActivation + Piece<P>, const K: usize, const P: usize> PieceSet<A
     ) {
         channels_last::piecewise::backward::<A, T, K, P>(level, operands, x, grad_y, grads);
     }
+
+    fn forward_neighbours<T: Scalar>(
+        level: Level,
+        operands: neighbours::Operands<'_, T>,
+        x: &[T],
+        y: &mut [T],
+    ) {
+        neighbours::forward::<A, T, K, P>(level, operands, x, y);
+    }
+
+    fn backward_neighbours<T: Scalar>(
+        level: Level,
+        operands: neighbours::Operands<'_, T>,
+        x: &[T],
+        grad_y: &[T],
+        grads: Gradients<'_, T>,
+    ) {
+        neighbours::backward::<A, T, K, P>(level, operands, x, grad_y, grads);
+    }
 }
 
 mod sealed {
@@ -157,7 +193,7 @@ mod sealed {
 ///
 /// # Panics
 ///
-/// When the lengths do not fit together. K or P of 0 does not compile.
+/// When the lengths do not fit together. K of 0 does not compile.
 pub fn forward<A: DynamicActivation + Piece<P>, T: Scalar, const K: usize, const P: usize>(
     level: Level,
     operands: Operands<'_, T>,
@@ -224,8 +260,17 @@ pub fn backward<A: DynamicActivation + Piece<P>, T: Scalar, const K: usize, cons
 
 impl<T> Operands<'_, T> {
     fn check<A: DynamicActivation, const K: usize, const P: usize>(&self, elements: usize) {
-        const { assert!(K > 0 && P > 0, "an activation has pieces and coefficients") };
-        let rows = self.coefficients.len() / (K * P);
+        const { assert!(K > 0, "an activation has pieces") };
+        assert!(
+            A::NEIGHBOURS.is_empty(),
+            "piecewise: neighbours have kernels of their own"
+        );
+        // Without coefficients, only x tells how many rows there are.
+        let rows = if const { P == 0 } {
+            elements / self.len.max(1)
+        } else {
+            self.coefficients.len() / (K * P)
+        };
         assert_eq!(
             self.coefficients.len(),
             rows * K * P,
@@ -261,7 +306,7 @@ impl<T> Operands<'_, T> {
     }
 }
 
-/// K sets of P coefficients, each in all lanes.
+/// K sets of P arguments: the coefficients, each in all lanes or of a lane's channel, then the elements of neighbours.
 pub(super) type Sets<S, T, const K: usize, const P: usize> = [[Lanes<S, T>; P]; K];
 
 #[inline(always)]
@@ -269,14 +314,17 @@ pub(super) fn zeros<S: Simd, T: Scalar, const K: usize, const P: usize>(simd: S)
     [[Lanes::zero(simd); P]; K]
 }
 
-/// The coefficients of one row, from their layout `[P, K]`.
+/// The coefficients of one row, from their layout `[P, K]`; zeros for neighbours.
 #[inline(always)]
-fn splat<S: Simd, T: Scalar, const K: usize, const P: usize>(simd: S, row: &[T]) -> Sets<S, T, K, P> {
+pub(super) fn splat<S: Simd, A: DynamicActivation, T: Scalar, const K: usize, const P: usize>(
+    simd: S,
+    row: &[T],
+) -> Sets<S, T, K, P> {
     let mut sets = zeros::<S, T, K, P>(simd);
     let mut k = 0;
     while k < K {
         let mut p = 0;
-        while p < P {
+        while p < const { coefficients::<A, P>() } {
             sets[k][p] = Lanes::splat(simd, row[p * K + k]);
             p += 1;
         }
@@ -293,7 +341,7 @@ fn effective<S: Simd, A: DynamicActivation, T: Scalar, const P: usize>(
 ) -> [Lanes<S, T>; P] {
     if const { scales_coefficients::<A>() } {
         let mut p = 0;
-        while p < P {
+        while p < const { coefficients::<A, P>() } {
             set[p] = set[p] * pi;
             p += 1;
         }
@@ -303,6 +351,11 @@ fn effective<S: Simd, A: DynamicActivation, T: Scalar, const P: usize>(
 
 // Constants of an activation that choose code: inside `const { … }`, so that the code that is not chosen is not
 // even compiled.
+
+/// How many of the P arguments of a piece are coefficients: those before the neighbours.
+pub(super) const fn coefficients<A: DynamicActivation, const P: usize>() -> usize {
+    P - A::NEIGHBOURS.len()
+}
 
 /// Mode C, where every position has its π.
 pub(super) const fn unshared<A: DynamicActivation>() -> bool {
@@ -333,7 +386,7 @@ const fn combines<A: DynamicActivation>(combine: Combine) -> bool {
 /// The last vector ends with the row. It overlaps with the one before when the length is no multiple of the
 /// lanes, and is padded when the row is shorter than a vector: no element is left to scalar code.
 #[inline(always)]
-fn before_last<S: Simd, T: Scalar>(len: usize) -> usize {
+pub(super) fn before_last<S: Simd, T: Scalar>(len: usize) -> usize {
     let lanes = Lanes::<S, T>::LEN;
     len.saturating_sub(lanes).next_multiple_of(lanes)
 }
@@ -355,11 +408,9 @@ fn forward_rows<
 ) {
     let len = operands.len;
     if const { !unshared::<A>() } {
-        let rows = y
-            .chunks_exact_mut(len)
-            .zip(operands.coefficients.chunks_exact(K * P));
-        for (row, (y, coefficients)) in rows.enumerate() {
-            let sets = splat::<S, T, K, P>(simd, coefficients);
+        for (row, y) in y.chunks_exact_mut(len).enumerate() {
+            let coefficients = &operands.coefficients[row * K * P..][..K * P];
+            let sets = splat::<S, A, T, K, P>(simd, coefficients);
             let x = if INPLACE { x } else { &x[row * len..][..len] };
             forward_row::<S, A, T, K, P, INPLACE>(simd, &sets, &[], x, y);
         }
@@ -372,7 +423,7 @@ fn forward_rows<
             let end = len.min(start + ATTENTION_PART);
             for first in (n * sample..(n + 1) * sample).step_by(len) {
                 let row = first / len;
-                let sets = splat::<S, T, K, P>(simd, &operands.coefficients[row * K * P..][..K * P]);
+                let sets = splat::<S, A, T, K, P>(simd, &operands.coefficients[row * K * P..][..K * P]);
                 let part = first + start..first + end;
                 let x = if INPLACE { x } else { &x[part.clone()] };
                 let attention = &attention[start..end];
@@ -540,12 +591,9 @@ fn backward_rows<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: u
         .chunks_exact(len)
         .zip(grad_y.chunks_exact(len))
         .zip(grad_x.chunks_exact_mut(len));
-    let sets = operands
-        .coefficients
-        .chunks_exact(K * P)
-        .zip(grad_coefficients.chunks_exact_mut(K * P));
-    for (row, (((x, grad_y), grad_x), (coefficients, grad_coefficients))) in rows.zip(sets).enumerate() {
-        let sets = splat::<S, T, K, P>(simd, coefficients);
+    for (row, ((x, grad_y), grad_x)) in rows.enumerate() {
+        let sets = splat::<S, A, T, K, P>(simd, &operands.coefficients[row * K * P..][..K * P]);
+        let grad_coefficients = &mut grad_coefficients[row * K * P..][..K * P];
         let attention = operands.attention_range::<A>(row, elements);
         let totals = backward_row::<S, A, T, K, P>(
             simd,
@@ -556,15 +604,24 @@ fn backward_rows<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: u
             grad_x,
             &mut grad_attention[attention],
         );
-        let mut k = 0;
-        while k < K {
-            let mut p = 0;
-            while p < P {
-                grad_coefficients[p * K + k] = T::from_f64(totals[k][p]);
-                p += 1;
-            }
-            k += 1;
+        store_totals::<A, T, K, P>(&totals, grad_coefficients);
+    }
+}
+
+/// The inverse of [`splat`], for totals.
+#[inline(always)]
+pub(super) fn store_totals<A: DynamicActivation, T: Scalar, const K: usize, const P: usize>(
+    totals: &[[f64; P]; K],
+    row: &mut [T],
+) {
+    let mut k = 0;
+    while k < K {
+        let mut p = 0;
+        while p < const { coefficients::<A, P>() } {
+            row[p * K + k] = T::from_f64(totals[k][p]);
+            p += 1;
         }
+        k += 1;
     }
 }
 
@@ -630,7 +687,7 @@ fn backward_row<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: us
 
 /// Moves the lanes' sums on to the totals.
 #[inline(always)]
-fn add_up<S: Simd, T: Scalar, const K: usize, const P: usize>(
+pub(super) fn add_up<S: Simd, T: Scalar, const K: usize, const P: usize>(
     simd: S,
     totals: &mut [[f64; P]; K],
     sums: &mut Sets<S, T, K, P>,
@@ -708,7 +765,7 @@ pub(super) fn gradients<
         };
         let mut p = 0;
         while p < P {
-            if const { scales_coefficients::<A>() } {
+            if const { scales_coefficients::<A>() } && p < const { coefficients::<A, P>() } {
                 let product = x.zeroed().add_product(grad, by_coefficient[p], mask);
                 sums[k][p] = product.mul_add(pi, sums[k][p]);
                 grad_pi = product.mul_add(sets[k][p], grad_pi);

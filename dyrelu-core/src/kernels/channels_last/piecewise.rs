@@ -126,9 +126,19 @@ impl<'a, T> Operands<'a, T> {
     }
 
     fn check<A: DynamicActivation, const K: usize, const P: usize>(&self, elements: usize) {
-        const { assert!(K > 0 && P > 0, "an activation has pieces and coefficients") };
+        const { assert!(K > 0, "an activation has pieces") };
+        assert!(
+            A::NEIGHBOURS.is_empty(),
+            "channels last, piecewise: neighbours stand in other rows"
+        );
         let sample = self.channels * K * P;
-        let samples = self.coefficients.len().checked_div(sample).unwrap_or(0);
+        // Without coefficients, only x tells how many samples there are.
+        let samples = if const { P == 0 } {
+            elements.checked_div(self.channels * self.positions)
+        } else {
+            self.coefficients.len().checked_div(sample)
+        };
+        let samples = samples.unwrap_or(0);
         assert_eq!(
             self.coefficients.len(),
             samples * sample,
@@ -203,6 +213,23 @@ fn load_sets<S: Simd, T: Scalar, const K: usize, const P: usize>(
         }
         sets[i % K][i / K] = Lanes::load(simd, &buffer);
         i += 1;
+    }
+    sets
+}
+
+/// [`load_sets`] for a group of at most V vectors.
+#[inline(always)]
+fn load_group<S: Simd, T: Scalar, const K: usize, const P: usize, const V: usize>(
+    simd: S,
+    coefficients: &[T],
+) -> [Sets<S, T, K, P>; V] {
+    let mut sets = [zeros::<S, T, K, P>(simd); V];
+    // Without coefficients there is nothing to divide.
+    if P != 0 {
+        let vectors = coefficients.chunks(Lanes::<S, T>::LEN * K * P);
+        for (sets, coefficients) in sets.iter_mut().zip(vectors) {
+            *sets = load_sets::<S, T, K, P>(simd, coefficients);
+        }
     }
     sets
 }
@@ -301,17 +328,14 @@ fn forward_samples<
     for (n, y) in y.chunks_exact_mut(sample).enumerate() {
         let [coefficients, attention] = operands.of_sample::<A, K, P>(n);
         let x = if INPLACE { x } else { &x[n * sample..][..sample] };
-        for (group, coefficients) in coefficients.chunks(V * lanes * K * P).enumerate() {
-            let mut sets = [zeros::<S, T, K, P>(simd); V];
-            for (sets, coefficients) in sets.iter_mut().zip(coefficients.chunks(lanes * K * P)) {
-                *sets = load_sets::<S, T, K, P>(simd, coefficients);
-            }
-            let count = coefficients.len() / (K * P);
+        for first in (0..channels).step_by(V * lanes) {
+            let count = (V * lanes).min(channels - first);
+            let sets = load_group::<S, T, K, P, V>(simd, &coefficients[first * K * P..][..count * K * P]);
             let whole = count / lanes * lanes;
             let mut s = 0;
             while s < positions {
                 let pi = pi::<S, A, T>(simd, attention, s);
-                let start = s * channels + group * V * lanes;
+                let start = s * channels + first;
                 let vectors = y[start..start + whole].chunks_exact_mut(lanes).zip(&sets);
                 if INPLACE {
                     for (y, sets) in vectors {
@@ -388,26 +412,18 @@ fn backward_samples<
     let samples = x
         .chunks_exact(sample)
         .zip(grad_y.chunks_exact(sample))
-        .zip(grad_x.chunks_exact_mut(sample))
-        .zip(grad_coefficients.chunks_exact_mut(channels * K * P));
-    for (n, (((x, grad_y), grad_x), grad_coefficients)) in samples.enumerate() {
+        .zip(grad_x.chunks_exact_mut(sample));
+    for (n, ((x, grad_y), grad_x)) in samples.enumerate() {
         let [coefficients, attention] = operands.of_sample::<A, K, P>(n);
-        let parts = coefficients
-            .chunks(V * lanes * K * P)
-            .zip(grad_coefficients.chunks_mut(V * lanes * K * P));
-        for (group, (coefficients, grad_coefficients)) in parts.enumerate() {
-            let mut sets = [zeros::<S, T, K, P>(simd); V];
-            for (sets, coefficients) in sets.iter_mut().zip(coefficients.chunks(lanes * K * P)) {
-                *sets = load_sets::<S, T, K, P>(simd, coefficients);
-            }
+        for first in (0..channels).step_by(V * lanes) {
+            let count = (V * lanes).min(channels - first);
+            let sets = load_group::<S, T, K, P, V>(simd, &coefficients[first * K * P..][..count * K * P]);
             let mut sums = [zeros::<S, T, K, P>(simd); V];
             let mut totals = [[[[0.0; MAX_LANES]; P]; K]; V];
-            let count = coefficients.len() / (K * P);
             let used = count.div_ceil(lanes);
             let mut start = 0;
             while start < positions {
                 let block = start..positions.min(start + BLOCK);
-                let first = group * V * lanes;
                 let grad_pi = backward_block::<S, A, T, K, P, V>(
                     simd,
                     [channels, first, first + count],
@@ -431,9 +447,11 @@ fn backward_samples<
                     *sums = all_from_totals(simd, totals);
                 }
             }
-            let parts = grad_coefficients.chunks_mut(lanes * K * P);
-            for (grad_coefficients, sums) in parts.zip(&sums) {
-                store_sets(simd, sums, grad_coefficients);
+            let start = (n * channels + first) * K * P;
+            let grad_coefficients = &mut grad_coefficients[start..][..count * K * P];
+            for (v, sums) in sums[..used].iter().enumerate() {
+                let part = v * lanes * K * P..count.min((v + 1) * lanes) * K * P;
+                store_sets(simd, sums, &mut grad_coefficients[part]);
             }
         }
     }
