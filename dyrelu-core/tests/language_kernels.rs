@@ -686,7 +686,7 @@ fn fixed_case<A: DynamicActivation + Piece<0>, T: Scalar, const K: usize>(level:
 }
 
 #[test]
-#[should_panic(expected = "x and coefficients")]
+#[should_panic(expected = "rows of x")]
 fn a_part_of_a_row_without_coefficients_is_refused() {
     let operands = piecewise::Operands {
         len: 4,

@@ -265,12 +265,13 @@ impl<T> Operands<'_, T> {
             A::NEIGHBOURS.is_empty(),
             "piecewise: neighbours have kernels of their own"
         );
-        // Without coefficients, only x tells how many rows there are.
-        let rows = if const { P == 0 } {
-            elements / self.len.max(1)
-        } else {
-            self.coefficients.len() / (K * P)
-        };
+        if const { P == 0 } {
+            // Nothing differs between rows, and there is nothing that the attention scales.
+            assert!(self.coefficients.is_empty(), "piecewise: no coefficients");
+            assert!(elements.is_multiple_of(self.len), "piecewise: rows of x");
+            return;
+        }
+        let rows = self.coefficients.len() / (K * P);
         assert_eq!(
             self.coefficients.len(),
             rows * K * P,
@@ -339,7 +340,7 @@ fn effective<S: Simd, A: DynamicActivation, T: Scalar, const P: usize>(
     mut set: [Lanes<S, T>; P],
     pi: Lanes<S, T>,
 ) -> [Lanes<S, T>; P] {
-    if const { scales_coefficients::<A>() } {
+    if const { scales_coefficients::<A, P>() } {
         let mut p = 0;
         while p < const { coefficients::<A, P>() } {
             set[p] = set[p] * pi;
@@ -362,14 +363,19 @@ pub(super) const fn unshared<A: DynamicActivation>() -> bool {
     matches!(A::SHARING, Sharing::Unshared)
 }
 
+/// Mode C, with coefficients that π can scale.
+const fn scaled<A: DynamicActivation, const P: usize>() -> bool {
+    unshared::<A>() && coefficients::<A, P>() != 0
+}
+
 /// Whether π multiplies the output, which is cheaper than the coefficients.
-const fn scales_output<A: DynamicActivation>() -> bool {
-    unshared::<A>() && A::HOMOGENEOUS
+const fn scales_output<A: DynamicActivation, const P: usize>() -> bool {
+    scaled::<A, P>() && A::HOMOGENEOUS
 }
 
 /// Whether π multiplies the coefficients.
-const fn scales_coefficients<A: DynamicActivation>() -> bool {
-    unshared::<A>() && !A::HOMOGENEOUS
+const fn scales_coefficients<A: DynamicActivation, const P: usize>() -> bool {
+    scaled::<A, P>() && !A::HOMOGENEOUS
 }
 
 /// Whether a piece can lose.
@@ -407,9 +413,14 @@ fn forward_rows<
     y: &mut [T],
 ) {
     let len = operands.len;
+    if const { P == 0 } {
+        return forward_row::<S, A, T, K, P, INPLACE>(simd, &zeros(simd), &[], x, y);
+    }
     if const { !unshared::<A>() } {
-        for (row, y) in y.chunks_exact_mut(len).enumerate() {
-            let coefficients = &operands.coefficients[row * K * P..][..K * P];
+        let rows = y
+            .chunks_exact_mut(len)
+            .zip(operands.coefficients.chunks_exact(K * P));
+        for (row, (y, coefficients)) in rows.enumerate() {
             let sets = splat::<S, A, T, K, P>(simd, coefficients);
             let x = if INPLACE { x } else { &x[row * len..][..len] };
             forward_row::<S, A, T, K, P, INPLACE>(simd, &sets, &[], x, y);
@@ -451,7 +462,7 @@ fn forward_row<
     x: &[T],
     y: &mut [T],
 ) {
-    if const { chooses::<A>(K) && !scales_coefficients::<A>() && !INPLACE }
+    if const { chooses::<A>(K) && !scales_coefficients::<A, P>() && !INPLACE }
         && is_never_nan::<A, P>()
         && y.len() >= LONG * Lanes::<S, T>::LEN
     {
@@ -502,7 +513,7 @@ fn forward_row_with<
         }
     }
     let vectors = y[..whole].chunks_exact_mut(lanes);
-    if const { unshared::<A>() } {
+    if const { scaled::<A, P>() } {
         let vectors = vectors.zip(attention[..whole].chunks_exact(lanes));
         if INPLACE {
             for (y, pi) in vectors {
@@ -569,7 +580,11 @@ pub(super) fn value<
         };
         k += 1;
     }
-    if const { scales_output::<A>() } { y * pi } else { y }
+    if const { scales_output::<A, P>() } {
+        y * pi
+    } else {
+        y
+    }
 }
 
 #[inline(always)]
@@ -587,13 +602,20 @@ fn backward_rows<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: u
         coefficients: grad_coefficients,
         attention: grad_attention,
     } = grads;
+    if const { P == 0 } {
+        backward_row::<S, A, T, K, P>(simd, &zeros(simd), &[], x, grad_y, grad_x, &mut []);
+        return;
+    }
     let rows = x
         .chunks_exact(len)
         .zip(grad_y.chunks_exact(len))
         .zip(grad_x.chunks_exact_mut(len));
-    for (row, ((x, grad_y), grad_x)) in rows.enumerate() {
-        let sets = splat::<S, A, T, K, P>(simd, &operands.coefficients[row * K * P..][..K * P]);
-        let grad_coefficients = &mut grad_coefficients[row * K * P..][..K * P];
+    let sets = operands
+        .coefficients
+        .chunks_exact(K * P)
+        .zip(grad_coefficients.chunks_exact_mut(K * P));
+    for (row, (((x, grad_y), grad_x), (coefficients, grad_coefficients))) in rows.zip(sets).enumerate() {
+        let sets = splat::<S, A, T, K, P>(simd, coefficients);
         let attention = operands.attention_range::<A>(row, elements);
         let totals = backward_row::<S, A, T, K, P>(
             simd,
@@ -648,7 +670,7 @@ fn backward_row<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: us
             .chunks_exact(lanes)
             .zip(grad_y[block.clone()].chunks_exact(lanes))
             .zip(grad_x[block.clone()].chunks_exact_mut(lanes));
-        if const { unshared::<A>() } {
+        if const { scaled::<A, P>() } {
             let attention = attention[block.clone()].chunks_exact(lanes);
             let grad_attention = grad_attention[block.clone()].chunks_exact_mut(lanes);
             for (((x, grad_y), grad_x), (pi, grad_pi)) in vectors.zip(attention.zip(grad_attention)) {
@@ -679,7 +701,7 @@ fn backward_row<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: us
     let (dx, dpi) = gradients::<S, A, T, K, P>(last_x, last_grad, sets, last_pi, counted, &mut sums);
     dx.store_last(grad_x);
     add_up(simd, &mut totals, &mut sums);
-    if const { unshared::<A>() } {
+    if const { scaled::<A, P>() } {
         (Lanes::load_last(simd, grad_attention) + dpi).store_last(grad_attention);
     }
     totals
@@ -746,7 +768,7 @@ pub(super) fn gradients<
     sums: &mut Sets<S, T, K, P>,
 ) -> (Lanes<S, T>, Lanes<S, T>) {
     let Winners { y, by_x, won } = winners::<S, A, T, K, P>(x, sets, pi);
-    let (grad, mut grad_pi) = if const { scales_output::<A>() } {
+    let (grad, mut grad_pi) = if const { scales_output::<A, P>() } {
         (grad_y * pi, grad_y * y)
     } else {
         (grad_y, x.zeroed())
@@ -765,7 +787,7 @@ pub(super) fn gradients<
         };
         let mut p = 0;
         while p < P {
-            if const { scales_coefficients::<A>() } && p < const { coefficients::<A, P>() } {
+            if const { scales_coefficients::<A, P>() } && p < const { coefficients::<A, P>() } {
                 let product = x.zeroed().add_product(grad, by_coefficient[p], mask);
                 sums[k][p] = product.mul_add(pi, sums[k][p]);
                 grad_pi = product.mul_add(sets[k][p], grad_pi);

@@ -1,7 +1,7 @@
 //! The activation itself on `[N, S, C]`, and its gradients.
 //!
 //! In modes B and C every lane has a set of coefficients. In mode A a sample is one row, in whatever order its elements
-//! are: that is done by the row kernels.
+//! are, and so is all of x where there are no coefficients: that is done by the row kernels.
 
 use super::{BLOCK, Totals, VECTORS, add_to_totals, from_totals, load, store};
 use crate::activation::{DynamicActivation, Sharing};
@@ -37,7 +37,7 @@ pub fn forward<A: DynamicActivation + Piece<P>, T: Scalar, const K: usize, const
     x: &[T],
     y: &mut [T],
 ) {
-    if const { one_row::<A>() } {
+    if const { one_row::<A, P>() } {
         return rows::forward::<A, T, K, P>(level, operands.row(), x, y);
     }
     assert_eq!(x.len(), y.len(), "channels last, piecewise: x and y");
@@ -57,7 +57,7 @@ pub fn forward_inplace<A: DynamicActivation + Piece<P>, T: Scalar, const K: usiz
     operands: Operands<'_, T>,
     x: &mut [T],
 ) {
-    if const { one_row::<A>() } {
+    if const { one_row::<A, P>() } {
         return rows::forward_inplace::<A, T, K, P>(level, operands.row(), x);
     }
     operands.check::<A, K, P>(x.len());
@@ -78,7 +78,7 @@ pub fn backward<A: DynamicActivation + Piece<P>, T: Scalar, const K: usize, cons
     grad_y: &[T],
     grads: Gradients<'_, T>,
 ) {
-    if const { one_row::<A>() } {
+    if const { one_row::<A, P>() } {
         return rows::backward::<A, T, K, P>(level, operands.row(), x, grad_y, grads);
     }
     assert_eq!(
@@ -111,12 +111,12 @@ pub fn backward<A: DynamicActivation + Piece<P>, T: Scalar, const K: usize, cons
 }
 
 /// Whether a sample is one row.
-const fn one_row<A: DynamicActivation>() -> bool {
-    matches!(A::SHARING, Sharing::SpatialAndChannel)
+const fn one_row<A: DynamicActivation, const P: usize>() -> bool {
+    matches!(A::SHARING, Sharing::SpatialAndChannel) || P == 0
 }
 
 impl<'a, T> Operands<'a, T> {
-    /// The same for the row kernels in mode A.
+    /// The same for the row kernels in mode A, and without coefficients.
     fn row(self) -> rows::Operands<'a, T> {
         rows::Operands {
             len: self.positions * self.channels,
@@ -132,13 +132,7 @@ impl<'a, T> Operands<'a, T> {
             "channels last, piecewise: neighbours stand in other rows"
         );
         let sample = self.channels * K * P;
-        // Without coefficients, only x tells how many samples there are.
-        let samples = if const { P == 0 } {
-            elements.checked_div(self.channels * self.positions)
-        } else {
-            self.coefficients.len().checked_div(sample)
-        };
-        let samples = samples.unwrap_or(0);
+        let samples = self.coefficients.len().checked_div(sample).unwrap_or(0);
         assert_eq!(
             self.coefficients.len(),
             samples * sample,
@@ -213,23 +207,6 @@ fn load_sets<S: Simd, T: Scalar, const K: usize, const P: usize>(
         }
         sets[i % K][i / K] = Lanes::load(simd, &buffer);
         i += 1;
-    }
-    sets
-}
-
-/// [`load_sets`] for a group of at most V vectors.
-#[inline(always)]
-fn load_group<S: Simd, T: Scalar, const K: usize, const P: usize, const V: usize>(
-    simd: S,
-    coefficients: &[T],
-) -> [Sets<S, T, K, P>; V] {
-    let mut sets = [zeros::<S, T, K, P>(simd); V];
-    // Without coefficients there is nothing to divide.
-    if P != 0 {
-        let vectors = coefficients.chunks(Lanes::<S, T>::LEN * K * P);
-        for (sets, coefficients) in sets.iter_mut().zip(vectors) {
-            *sets = load_sets::<S, T, K, P>(simd, coefficients);
-        }
     }
     sets
 }
@@ -328,14 +305,17 @@ fn forward_samples<
     for (n, y) in y.chunks_exact_mut(sample).enumerate() {
         let [coefficients, attention] = operands.of_sample::<A, K, P>(n);
         let x = if INPLACE { x } else { &x[n * sample..][..sample] };
-        for first in (0..channels).step_by(V * lanes) {
-            let count = (V * lanes).min(channels - first);
-            let sets = load_group::<S, T, K, P, V>(simd, &coefficients[first * K * P..][..count * K * P]);
+        for (group, coefficients) in coefficients.chunks(V * lanes * K * P).enumerate() {
+            let mut sets = [zeros::<S, T, K, P>(simd); V];
+            for (sets, coefficients) in sets.iter_mut().zip(coefficients.chunks(lanes * K * P)) {
+                *sets = load_sets::<S, T, K, P>(simd, coefficients);
+            }
+            let count = coefficients.len() / (K * P);
             let whole = count / lanes * lanes;
             let mut s = 0;
             while s < positions {
                 let pi = pi::<S, A, T>(simd, attention, s);
-                let start = s * channels + first;
+                let start = s * channels + group * V * lanes;
                 let vectors = y[start..start + whole].chunks_exact_mut(lanes).zip(&sets);
                 if INPLACE {
                     for (y, sets) in vectors {
@@ -412,18 +392,26 @@ fn backward_samples<
     let samples = x
         .chunks_exact(sample)
         .zip(grad_y.chunks_exact(sample))
-        .zip(grad_x.chunks_exact_mut(sample));
-    for (n, ((x, grad_y), grad_x)) in samples.enumerate() {
+        .zip(grad_x.chunks_exact_mut(sample))
+        .zip(grad_coefficients.chunks_exact_mut(channels * K * P));
+    for (n, (((x, grad_y), grad_x), grad_coefficients)) in samples.enumerate() {
         let [coefficients, attention] = operands.of_sample::<A, K, P>(n);
-        for first in (0..channels).step_by(V * lanes) {
-            let count = (V * lanes).min(channels - first);
-            let sets = load_group::<S, T, K, P, V>(simd, &coefficients[first * K * P..][..count * K * P]);
+        let parts = coefficients
+            .chunks(V * lanes * K * P)
+            .zip(grad_coefficients.chunks_mut(V * lanes * K * P));
+        for (group, (coefficients, grad_coefficients)) in parts.enumerate() {
+            let mut sets = [zeros::<S, T, K, P>(simd); V];
+            for (sets, coefficients) in sets.iter_mut().zip(coefficients.chunks(lanes * K * P)) {
+                *sets = load_sets::<S, T, K, P>(simd, coefficients);
+            }
             let mut sums = [zeros::<S, T, K, P>(simd); V];
             let mut totals = [[[[0.0; MAX_LANES]; P]; K]; V];
+            let count = coefficients.len() / (K * P);
             let used = count.div_ceil(lanes);
             let mut start = 0;
             while start < positions {
                 let block = start..positions.min(start + BLOCK);
+                let first = group * V * lanes;
                 let grad_pi = backward_block::<S, A, T, K, P, V>(
                     simd,
                     [channels, first, first + count],
@@ -447,11 +435,9 @@ fn backward_samples<
                     *sums = all_from_totals(simd, totals);
                 }
             }
-            let start = (n * channels + first) * K * P;
-            let grad_coefficients = &mut grad_coefficients[start..][..count * K * P];
-            for (v, sums) in sums[..used].iter().enumerate() {
-                let part = v * lanes * K * P..count.min((v + 1) * lanes) * K * P;
-                store_sets(simd, sums, &mut grad_coefficients[part]);
+            let parts = grad_coefficients.chunks_mut(lanes * K * P);
+            for (grad_coefficients, sums) in parts.zip(&sums) {
+                store_sets(simd, sums, grad_coefficients);
             }
         }
     }
