@@ -937,3 +937,10 @@ fn rows_alone_have_no_neighbours() {
     };
     piecewise::forward::<CurvedB, f32, 3, 2>(Level::new(), operands, &[0.0], &mut [0.0]);
 }
+
+#[test]
+fn the_multiplications_of_all_pieces_are_counted() {
+    assert_eq!(<Pieces<2, 0> as PieceSet<FixedB>>::multiply_adds(), 2);
+    assert_eq!(<Pieces<3, 2> as PieceSet<CurvedA>>::multiply_adds(), 12);
+    assert_eq!(<Pieces<2, 4> as PieceSet<LinearC>>::multiply_adds(), 6);
+}

@@ -6,6 +6,7 @@
 
 use super::{channels_last, neighbours};
 use crate::activation::{Combine, DynamicActivation, Sharing};
+use crate::count;
 use crate::finiteness::is_never_nan;
 use crate::lanes::Lanes;
 use crate::scalar::NativeMask;
@@ -50,6 +51,11 @@ pub trait PieceSet<A>: sealed::Sealed + 'static {
 
     /// The number of arguments of a piece after x: its coefficients, then its neighbours.
     const P: usize;
+
+    /// The multiplications of all pieces at one element, with or without an addition. A division is one too; a
+    /// function such as `exp` counts as none, like combining the pieces.
+    #[must_use]
+    fn multiply_adds() -> usize;
 
     /// [`forward`] for this K and P.
     fn forward<T: Scalar>(level: Level, operands: Operands<'_, T>, x: &[T], y: &mut [T]);
@@ -117,6 +123,10 @@ impl<const K: usize, const P: usize> sealed::Sealed for Pieces<K, P> {}
 impl<A: DynamicActivation + Piece<P>, const K: usize, const P: usize> PieceSet<A> for Pieces<K, P> {
     const K: usize = K;
     const P: usize = P;
+
+    fn multiply_adds() -> usize {
+        K * count::multiplications::<A, P>()
+    }
 
     fn forward<T: Scalar>(level: Level, operands: Operands<'_, T>, x: &[T], y: &mut [T]) {
         forward::<A, T, K, P>(level, operands, x, y);
