@@ -13,7 +13,7 @@ use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use dyrelu::kernels::piecewise::{self, PieceSet};
 use dyrelu::kernels::{Level, attention, coefficients, hyper, linear, pool, squash};
-use dyrelu::{DynamicActivation, Scalar, dynamic_activation};
+use dyrelu::{DynamicActivation, Inner, Scalar, Squash, dynamic_activation};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::any::type_name;
@@ -106,11 +106,11 @@ fn squashes<T: Scalar>(criterion: &mut Criterion) {
     group.bench_function("forward", |bencher| {
         bencher.iter(|| {
             values.copy_from_slice(&raw);
-            squash::forward(level, &mut values);
+            squash::forward(level, &[Squash::CentredSigmoid], 2, &mut values);
         });
     });
     group.bench_function("backward", |bencher| {
-        bencher.iter(|| squash::backward(&values, &mut grads));
+        bencher.iter(|| squash::backward(level, &[Squash::CentredSigmoid], 2, &values, &mut grads));
     });
 }
 
@@ -140,10 +140,21 @@ fn hypers<T: Scalar>(criterion: &mut Criterion) {
         mut grad_2_bias,
     ] = parameters.map(zeros::<T>);
     let weights = hyper::Weights {
-        fc1_weight: &fc1_weight,
-        fc1_bias: &fc1_bias,
-        fc2_weight: &fc2_weight,
-        fc2_bias: &fc2_bias,
+        layers: hyper::Layers::Two {
+            first: hyper::Linear {
+                inputs: channels,
+                weight: &fc1_weight,
+                bias: &fc1_bias,
+            },
+            inner: Inner::Relu,
+            second: hyper::Linear {
+                inputs: units,
+                weight: &fc2_weight,
+                bias: &fc2_bias,
+            },
+        },
+        squashes: &[Squash::CentredSigmoid],
+        k: 2,
     };
     let pooled = random::<T>(samples * channels);
     let (mut hidden, mut residuals) = (zeros(samples * units), zeros(samples * outputs));
@@ -160,17 +171,17 @@ fn hypers<T: Scalar>(criterion: &mut Criterion) {
     group.bench_function("backward", |bencher| {
         bencher.iter(|| {
             let activations = hyper::Activations {
-                pooled: &pooled,
+                context: &pooled,
                 hidden: &hidden,
                 residuals: &residuals,
             };
             let grads = hyper::Gradients {
-                pooled: &mut grad_pooled,
+                context: &mut grad_pooled,
                 hidden: &mut grad_hidden,
-                fc1_weight: &mut grad_1_weight,
-                fc1_bias: &mut grad_1_bias,
-                fc2_weight: &mut grad_2_weight,
-                fc2_bias: &mut grad_2_bias,
+                layers: [
+                    [&mut grad_1_weight, &mut grad_1_bias],
+                    [&mut grad_2_weight, &mut grad_2_bias],
+                ],
             };
             grad_residuals.copy_from_slice(&before);
             hyper::backward(level, weights, activations, &mut grad_residuals, grads);

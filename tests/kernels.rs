@@ -5,7 +5,7 @@ mod common;
 
 use common::{assert_slices_close, levels, random_vec};
 use dyrelu::kernels::{Level, attention, coefficients, hyper, linear, piecewise, pool, squash};
-use dyrelu::{DynamicActivation, Piece, Scalar, Sharing, dynamic_activation, reference};
+use dyrelu::{DynamicActivation, Inner, Piece, Scalar, Sharing, Squash, dynamic_activation, reference};
 
 const LENGTHS: [usize; 14] = [1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 33, 49, 300, 5000];
 
@@ -205,21 +205,21 @@ fn squash_is_its_twin() {
         for len in LENGTHS {
             let (raw, grad) = (input(len, 1), input(len, 2));
             let mut residuals = narrow::<T>(&raw);
-            squash::forward(level, &mut residuals);
+            squash::forward(level, &[Squash::CentredSigmoid], 1, &mut residuals);
             check(
                 "residuals",
                 level,
                 &residuals,
-                &reference::squash::forward(&raw),
+                &reference::squash::forward(&[Squash::CentredSigmoid], 1, &raw),
                 tolerance,
             );
             let mut grad_raw = narrow::<T>(&grad);
-            squash::backward(&residuals, &mut grad_raw);
+            squash::backward(level, &[Squash::CentredSigmoid], 1, &residuals, &mut grad_raw);
             check(
                 "gradient",
                 level,
                 &grad_raw,
-                &reference::squash::backward(&raw, &grad),
+                &reference::squash::backward(&[Squash::CentredSigmoid], 1, &raw, &grad),
                 tolerance,
             );
         }
@@ -232,7 +232,7 @@ fn squash_is_its_twin() {
 fn squash_keeps_its_digits_near_zero() {
     for level in levels() {
         let mut values = [1e-6_f32, -1e-20, 0.0, 200.0, -200.0, f32::INFINITY, f32::NAN];
-        squash::forward(level, &mut values);
+        squash::forward(level, &[Squash::CentredSigmoid], 1, &mut values);
         let [small, tiny, zero, one, minus_one, at_infinity, nan] = values;
         assert!(
             (small / 5e-7 - 1.0).abs() < 1e-6 && (tiny / -5e-21 - 1.0).abs() < 1e-6,
@@ -243,59 +243,66 @@ fn squash_keeps_its_digits_near_zero() {
     }
 }
 
+/// The paper's hyper function.
+fn two_layers<T>(inputs: usize, arrays: &[Vec<T>; 4]) -> hyper::Weights<'_, T> {
+    let [fc1_weight, fc1_bias, fc2_weight, fc2_bias] = arrays;
+    hyper::Weights {
+        layers: hyper::Layers::Two {
+            first: hyper::Linear {
+                inputs,
+                weight: fc1_weight,
+                bias: fc1_bias,
+            },
+            inner: Inner::Relu,
+            second: hyper::Linear {
+                inputs: fc1_bias.len(),
+                weight: fc2_weight,
+                bias: fc2_bias,
+            },
+        },
+        squashes: &[Squash::CentredSigmoid],
+        k: 1,
+    }
+}
+
 #[test]
 fn hyper_is_its_twin() {
     fn run<T: Scalar>(level: Level, tolerance: f64) {
         for (samples, inputs, hidden, outputs) in [(1, 1, 1, 1), (3, 8, 2, 32), (2, 33, 5, 70)] {
             let arrays =
                 [hidden * inputs, hidden, outputs * hidden, outputs].map(|len| input(len, len as u64));
-            let [fc1_weight, fc1_bias, fc2_weight, fc2_bias] = &arrays;
-            let weights = hyper::Weights {
-                fc1_weight,
-                fc1_bias,
-                fc2_weight,
-                fc2_bias,
-            };
+            let weights = two_layers(inputs, &arrays);
             let arrays = arrays.each_ref().map(|values| narrow::<T>(values));
-            let [fc1_weight, fc1_bias, fc2_weight, fc2_bias] = &arrays;
-            let weights_t = hyper::Weights {
-                fc1_weight,
-                fc1_bias,
-                fc2_weight,
-                fc2_bias,
-            };
+            let weights_t = two_layers(inputs, &arrays);
             let (pooled, grad) = (input(samples * inputs, 5), input(samples * outputs, 6));
             let pooled_t = narrow::<T>(&pooled);
 
             let mut hidden_t = narrow::<T>(&vec![9.0; samples * hidden]);
             let mut residuals = narrow::<T>(&vec![9.0; samples * outputs]);
             hyper::forward(level, weights_t, &pooled_t, &mut hidden_t, &mut residuals);
-            let expected = reference::hyper::forward(inputs, weights, &pooled);
+            let expected = reference::hyper::forward(weights, &pooled);
             check("hidden", level, &hidden_t, &expected[0], tolerance);
             check("residuals", level, &residuals, &expected[1], 4.0 * tolerance);
 
-            let lengths = [pooled.len(), fc1_weight.len(), hidden, fc2_weight.len(), outputs];
+            let lengths = [pooled.len(), hidden * inputs, hidden, outputs * hidden, outputs];
             let mut grads = lengths.map(|len| narrow::<T>(&vec![9.0; len]));
-            let [grad_pooled, fc1_weight, fc1_bias, fc2_weight, fc2_bias] = &mut grads;
+            let [context, fc1_weight, fc1_bias, fc2_weight, fc2_bias] = &mut grads;
             hyper::backward(
                 level,
                 weights_t,
                 hyper::Activations {
-                    pooled: &pooled_t,
+                    context: &pooled_t,
                     hidden: &hidden_t,
                     residuals: &residuals,
                 },
                 &mut narrow::<T>(&grad),
                 hyper::Gradients {
-                    pooled: grad_pooled,
+                    context,
                     hidden: &mut narrow::<T>(&vec![9.0; samples * hidden]),
-                    fc1_weight,
-                    fc1_bias,
-                    fc2_weight,
-                    fc2_bias,
+                    layers: [[fc1_weight, fc1_bias], [fc2_weight, fc2_bias]],
                 },
             );
-            let expected = reference::hyper::backward(inputs, weights, &pooled, &grad);
+            let expected = reference::hyper::backward(weights, &pooled, &grad);
             for (i, (grad, expected)) in grads.iter().zip(&expected).enumerate() {
                 check(&format!("gradient {i}"), level, grad, expected, 10.0 * tolerance);
             }

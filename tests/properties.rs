@@ -4,8 +4,8 @@ mod common;
 
 use common::{assert_close, random, randomise};
 use dyrelu::{
-    Cache, Coefficient, DynamicActivation, Layer, PerPiece, Piece, Sharing, Source, dynamic_activation,
-    kernels, reference,
+    Cache, Coefficient, DynamicActivation, Inner, Layer, PerPiece, Piece, Sharing, Source, Squash,
+    dynamic_activation, kernels, reference,
 };
 use ndarray::{Array3, ArrayD, Axis, Ix3, concatenate, s};
 use proptest::prelude::*;
@@ -217,12 +217,23 @@ fn check_twins<A: DynamicActivation + Piece<2>, const K: usize>(channels: usize,
     let weights = ["fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias"].map(parameter);
     let [fc1_weight, fc1_bias, fc2_weight, fc2_bias] = &weights;
     let weights = kernels::hyper::Weights {
-        fc1_weight,
-        fc1_bias,
-        fc2_weight,
-        fc2_bias,
+        layers: kernels::hyper::Layers::Two {
+            first: kernels::hyper::Linear {
+                inputs: channels,
+                weight: fc1_weight,
+                bias: fc1_bias,
+            },
+            inner: Inner::Relu,
+            second: kernels::hyper::Linear {
+                inputs: fc1_bias.len(),
+                weight: fc2_weight,
+                bias: fc2_bias,
+            },
+        },
+        squashes: &[Squash::CentredSigmoid],
+        k: 1,
     };
-    let [_, residuals] = reference::hyper::forward(channels, weights, &pooled);
+    let [_, residuals] = reference::hyper::forward(weights, &pooled);
     let (init, lambda) = (
         constants(|c| c.init),
         constants(|c| match c.source {

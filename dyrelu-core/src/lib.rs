@@ -21,6 +21,7 @@
 )]
 
 mod activation;
+mod count;
 mod elementwise;
 mod error;
 mod finiteness;

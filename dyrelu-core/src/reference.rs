@@ -31,6 +31,43 @@ pub mod pool {
     }
 }
 
+/// Twin of [`kernels::halves`](crate::kernels::halves).
+pub mod halves {
+    /// The means of min(x, 0), then those of relu(x), for each sample of x, `[N, C, S]`.
+    #[must_use]
+    pub fn forward(samples: usize, channels: usize, len: usize, x: &[f64]) -> Vec<f64> {
+        let mut pooled = vec![0.0; samples * 2 * channels];
+        for n in 0..samples {
+            for c in 0..channels {
+                for s in 0..len {
+                    let value = x[(n * channels + c) * len + s];
+                    // Not `f64::min` and `max`, which would drop NaN.
+                    let below = if value >= 0.0 { 0.0 } else { value };
+                    let above = if value <= 0.0 { 0.0 } else { value };
+                    pooled[n * 2 * channels + c] += below / len as f64;
+                    pooled[(n * 2 + 1) * channels + c] += above / len as f64;
+                }
+            }
+        }
+        pooled
+    }
+
+    /// The gradient of x.
+    #[must_use]
+    pub fn backward(channels: usize, len: usize, x: &[f64], grad_pooled: &[f64]) -> Vec<f64> {
+        let mut grad_x = vec![0.0; x.len()];
+        for i in 0..x.len() {
+            let (n, c) = (i / len / channels, i / len % channels);
+            if x[i] < 0.0 {
+                grad_x[i] = grad_pooled[n * 2 * channels + c] / len as f64;
+            } else if x[i] > 0.0 {
+                grad_x[i] = grad_pooled[(n * 2 + 1) * channels + c] / len as f64;
+            }
+        }
+        grad_x
+    }
+}
+
 /// Twin of [`kernels::linear`](crate::kernels::linear).
 pub mod linear {
     /// `y[n, o] = bias[o] + Σ_i weight[o, i] · x[n, i]`.
@@ -72,71 +109,129 @@ pub mod linear {
 
 /// Twin of [`kernels::squash`](crate::kernels::squash).
 pub mod squash {
-    /// 2σ(r) − 1.
+    use crate::Squash;
+
+    /// The residuals.
     #[must_use]
-    pub fn forward(raw: &[f64]) -> Vec<f64> {
-        raw.iter().map(|r| 2.0 / (1.0 + (-r).exp()) - 1.0).collect()
+    pub fn forward(squashes: &[Squash], k: usize, raw: &[f64]) -> Vec<f64> {
+        let mut residuals = Vec::with_capacity(raw.len());
+        for (i, &r) in raw.iter().enumerate() {
+            residuals.push(match squashes[i / k % squashes.len()] {
+                Squash::CentredSigmoid => 2.0 * sigmoid(r) - 1.0,
+                Squash::Sigmoid => sigmoid(r),
+                Squash::Tanh => r.tanh(),
+                Squash::HardSigmoid => (r / 6.0 + 0.5).clamp(0.0, 1.0),
+                Squash::CentredHardSigmoid => (r / 3.0).clamp(-1.0, 1.0),
+                Squash::SteepHardSigmoid => (r / 2.0 + 0.5).clamp(0.0, 1.0),
+                Squash::CentredSteepHardSigmoid => r.clamp(-1.0, 1.0),
+                Squash::Identity => r,
+                Squash::Softmax => softmax(k, raw, i),
+            });
+        }
+        residuals
     }
 
-    /// The gradient of the raw values: 2σ(r)(1 − σ(r)) times that of the residuals.
+    /// The gradient of the raw values.
     #[must_use]
-    pub fn backward(raw: &[f64], grad_residuals: &[f64]) -> Vec<f64> {
-        let sigmoid = |r: f64| 1.0 / (1.0 + (-r).exp());
-        raw.iter()
-            .zip(grad_residuals)
-            .map(|(&r, grad)| grad * 2.0 * sigmoid(r) * (1.0 - sigmoid(r)))
-            .collect()
+    pub fn backward(squashes: &[Squash], k: usize, raw: &[f64], grad_residuals: &[f64]) -> Vec<f64> {
+        let mut grad_raw = Vec::with_capacity(raw.len());
+        for (i, &r) in raw.iter().enumerate() {
+            let inside = |limit: f64| if r.abs() < limit { 1.0 } else { 0.0 };
+            let slope = match squashes[i / k % squashes.len()] {
+                Squash::CentredSigmoid => 2.0 * sigmoid(r) * (1.0 - sigmoid(r)),
+                Squash::Sigmoid => sigmoid(r) * (1.0 - sigmoid(r)),
+                Squash::Tanh => 1.0 - r.tanh() * r.tanh(),
+                Squash::HardSigmoid => inside(3.0) / 6.0,
+                Squash::CentredHardSigmoid => inside(3.0) / 3.0,
+                Squash::SteepHardSigmoid => inside(1.0) / 2.0,
+                Squash::CentredSteepHardSigmoid => inside(1.0),
+                Squash::Identity => 1.0,
+                Squash::Softmax => {
+                    let mut grad = 0.0;
+                    for (j, grad_residual) in grad_residuals.iter().enumerate() {
+                        let same = if i == j { 1.0 } else { 0.0 };
+                        if i / k == j / k {
+                            grad += grad_residual * softmax(k, raw, j) * (same - softmax(k, raw, i));
+                        }
+                    }
+                    grad_raw.push(grad);
+                    continue;
+                }
+            };
+            grad_raw.push(slope * grad_residuals[i]);
+        }
+        grad_raw
+    }
+
+    fn sigmoid(r: f64) -> f64 {
+        1.0 / (1.0 + (-r).exp())
+    }
+
+    /// The softmax over the K pieces, at i.
+    fn softmax(k: usize, raw: &[f64], i: usize) -> f64 {
+        let sum: f64 = raw[i / k * k..][..k].iter().map(|r| r.exp()).sum();
+        raw[i].exp() / sum
     }
 }
 
 /// Twin of [`kernels::hyper`](crate::kernels::hyper).
 pub mod hyper {
     use super::{linear, squash};
-    use crate::kernels::hyper::Weights;
+    use crate::Inner;
+    use crate::kernels::hyper::{Layers, Weights};
 
     /// The hidden units and the residuals.
     #[must_use]
-    pub fn forward(inputs: usize, weights: Weights<'_, f64>, pooled: &[f64]) -> [Vec<f64>; 2] {
-        let (hidden, raw) = hidden_and_raw(inputs, weights, pooled);
-        [hidden, squash::forward(&raw)]
+    pub fn forward(weights: Weights<'_, f64>, context: &[f64]) -> [Vec<f64>; 2] {
+        let [hidden, raw] = hidden_and_raw(weights, context);
+        [hidden, squash::forward(weights.squashes, weights.k, &raw)]
     }
 
-    /// The gradients of pooled, `fc1.weight`, `fc1.bias`, `fc2.weight` and `fc2.bias`.
+    /// The gradients of the context, and of the weight and the bias of the first layer and of the second.
     #[must_use]
-    pub fn backward(
-        inputs: usize,
-        weights: Weights<'_, f64>,
-        pooled: &[f64],
-        grad_residuals: &[f64],
-    ) -> [Vec<f64>; 5] {
-        let (hidden, raw) = hidden_and_raw(inputs, weights, pooled);
-        let grad_raw = squash::backward(&raw, grad_residuals);
-        let [mut grad_hidden, fc2_weight, fc2_bias] =
-            linear::backward(weights.fc1_bias.len(), &hidden, weights.fc2_weight, &grad_raw);
-        for i in 0..hidden.len() {
-            if hidden[i] <= 0.0 {
-                grad_hidden[i] = 0.0;
+    pub fn backward(weights: Weights<'_, f64>, context: &[f64], grad_residuals: &[f64]) -> [Vec<f64>; 5] {
+        let [hidden, raw] = hidden_and_raw(weights, context);
+        let grad_raw = squash::backward(weights.squashes, weights.k, &raw, grad_residuals);
+        match weights.layers {
+            Layers::None => [grad_raw, Vec::new(), Vec::new(), Vec::new(), Vec::new()],
+            Layers::One(layer) => {
+                let [context, weight, bias] =
+                    linear::backward(layer.inputs, context, layer.weight, &grad_raw);
+                [context, weight, bias, Vec::new(), Vec::new()]
+            }
+            Layers::Two { first, inner, second } => {
+                let [mut grad_hidden, weight_2, bias_2] =
+                    linear::backward(second.inputs, &hidden, second.weight, &grad_raw);
+                for i in 0..hidden.len() {
+                    if inner == Inner::Relu && hidden[i] <= 0.0 {
+                        grad_hidden[i] = 0.0;
+                    }
+                }
+                let [context, weight_1, bias_1] =
+                    linear::backward(first.inputs, context, first.weight, &grad_hidden);
+                [context, weight_1, bias_1, weight_2, bias_2]
             }
         }
-        let [pooled, fc1_weight, fc1_bias] =
-            linear::backward(inputs, pooled, weights.fc1_weight, &grad_hidden);
-        [pooled, fc1_weight, fc1_bias, fc2_weight, fc2_bias]
     }
 
-    fn hidden_and_raw(inputs: usize, weights: Weights<'_, f64>, pooled: &[f64]) -> (Vec<f64>, Vec<f64>) {
-        let mut hidden = linear::forward(inputs, pooled, weights.fc1_weight, weights.fc1_bias);
-        for value in &mut hidden {
-            if *value <= 0.0 {
-                *value = 0.0;
+    fn hidden_and_raw(weights: Weights<'_, f64>, context: &[f64]) -> [Vec<f64>; 2] {
+        match weights.layers {
+            Layers::None => [Vec::new(), context.to_vec()],
+            Layers::One(layer) => {
+                let raw = linear::forward(layer.inputs, context, layer.weight, layer.bias);
+                [Vec::new(), raw]
+            }
+            Layers::Two { first, inner, second } => {
+                let mut hidden = linear::forward(first.inputs, context, first.weight, first.bias);
+                for value in &mut hidden {
+                    if inner == Inner::Relu && *value <= 0.0 {
+                        *value = 0.0;
+                    }
+                }
+                let raw = linear::forward(second.inputs, &hidden, second.weight, second.bias);
+                [hidden, raw]
             }
         }
-        let raw = linear::forward(
-            weights.fc1_bias.len(),
-            &hidden,
-            weights.fc2_weight,
-            weights.fc2_bias,
-        );
-        (hidden, raw)
     }
 }
 
@@ -317,7 +412,7 @@ pub mod piecewise {
     }
 
     /// The combined value, and the piece that gives it unless all do.
-    fn combine<A: DynamicActivation, const K: usize>(values: [f64; K]) -> (f64, Option<usize>) {
+    pub(super) fn combine<A: DynamicActivation, const K: usize>(values: [f64; K]) -> (f64, Option<usize>) {
         if A::COMBINE == Combine::Sum {
             return (values.iter().sum(), None);
         }
@@ -332,5 +427,123 @@ pub mod piecewise {
             }
         }
         (values[winner], Some(winner))
+    }
+}
+
+/// Twin of [`kernels::neighbours`](crate::kernels::neighbours).
+pub mod neighbours {
+    use super::piecewise::combine;
+    use crate::kernels::neighbours::Operands;
+    use crate::{DynamicActivation, Piece, Sharing};
+
+    /// The activation.
+    #[must_use]
+    pub fn forward<A: DynamicActivation + Piece<P>, const K: usize, const P: usize>(
+        operands: Operands<'_, f64>,
+        x: &[f64],
+    ) -> Vec<f64> {
+        let mut y = Vec::with_capacity(x.len());
+        for i in 0..x.len() {
+            let place = Place::of::<A>(operands, i);
+            let values = place
+                .arguments::<A, K, P>(operands, x)
+                .map(|arguments| A::value(x[i], arguments));
+            y.push(combine::<A, K>(values).0);
+        }
+        y
+    }
+
+    /// The gradients of x, the coefficients and the attention.
+    #[must_use]
+    pub fn backward<A: DynamicActivation + Piece<P>, const K: usize, const P: usize>(
+        operands: Operands<'_, f64>,
+        x: &[f64],
+        grad_y: &[f64],
+    ) -> [Vec<f64>; 3] {
+        let mut grad_x = vec![0.0; x.len()];
+        let mut grad_coefficients = vec![0.0; operands.coefficients.len()];
+        let mut grad_attention = vec![0.0; operands.attention.len()];
+        let of_piece = P - A::NEIGHBOURS.len();
+        for i in 0..x.len() {
+            let place = Place::of::<A>(operands, i);
+            let arguments = place.arguments::<A, K, P>(operands, x);
+            let (_, winner) = combine::<A, K>(arguments.map(|arguments| A::value(x[i], arguments)));
+            for (k, &arguments) in arguments.iter().enumerate() {
+                if winner.is_some_and(|winner| winner != k) {
+                    continue;
+                }
+                let grad = A::grad(x[i], arguments);
+                grad_x[i] += grad_y[i] * grad.x;
+                for p in 0..of_piece {
+                    let coefficient = (place.set * of_piece + p) * K + k;
+                    let by_argument = grad_y[i] * grad.coefficients[p];
+                    grad_coefficients[coefficient] += by_argument * place.pi(operands);
+                    if let Some(score) = place.score {
+                        grad_attention[score] += by_argument * operands.coefficients[coefficient];
+                    }
+                }
+                for p in of_piece..P {
+                    grad_x[place.neighbour(operands, p - of_piece)] += grad_y[i] * grad.coefficients[p];
+                }
+            }
+        }
+        [grad_x, grad_coefficients, grad_attention]
+    }
+
+    /// Where an element of x is, and what belongs to it.
+    struct Place {
+        n: usize,
+        c: usize,
+        s: usize,
+        /// The row of its coefficients.
+        set: usize,
+        /// The element of its attention, in mode C.
+        score: Option<usize>,
+    }
+
+    impl Place {
+        fn of<A: DynamicActivation>(operands: Operands<'_, f64>, i: usize) -> Self {
+            let (row, s) = (i / operands.positions, i % operands.positions);
+            let (n, c) = (row / operands.channels, row % operands.channels);
+            let score = n * operands.positions + s;
+            Self {
+                n,
+                c,
+                s,
+                set: if A::SHARING == Sharing::SpatialAndChannel {
+                    n
+                } else {
+                    row
+                },
+                score: (A::SHARING == Sharing::Unshared).then_some(score),
+            }
+        }
+
+        fn pi(&self, operands: Operands<'_, f64>) -> f64 {
+            self.score.map_or(1.0, |score| operands.attention[score])
+        }
+
+        /// The element of x that is neighbour j.
+        fn neighbour(&self, operands: Operands<'_, f64>, j: usize) -> usize {
+            let source = operands.sources[j * operands.channels + self.c];
+            (self.n * operands.channels + source) * operands.positions + self.s
+        }
+
+        /// The coefficients of each piece, times π, and the neighbours.
+        fn arguments<A: DynamicActivation, const K: usize, const P: usize>(
+            &self,
+            operands: Operands<'_, f64>,
+            x: &[f64],
+        ) -> [[f64; P]; K] {
+            let of_piece = P - A::NEIGHBOURS.len();
+            let argument = |k, p| {
+                if p < of_piece {
+                    self.pi(operands) * operands.coefficients[(self.set * of_piece + p) * K + k]
+                } else {
+                    x[self.neighbour(operands, p - of_piece)]
+                }
+            };
+            core::array::from_fn(|k| core::array::from_fn(|p| argument(k, p)))
+        }
     }
 }

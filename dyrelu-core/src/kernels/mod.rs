@@ -1,16 +1,17 @@
 //! The kernels: slices in, slices out, one implementation for every instruction set. None but [`linear::pack`]
-//! allocates.
+//! and [`neighbours::sources`] allocates.
 //!
-//! In the order in which the data passes: [`pool`], [`hyper`] (with its parts [`linear`] and [`squash`]),
-//! [`coefficients`], in mode C [`attention`], and [`piecewise`]. Each module has a `forward` and a `backward`,
+//! In the order in which the data passes: [`pool`] or [`halves`], [`hyper`] (with its parts [`linear`] and [`squash`]),
+//! [`coefficients`], in mode C [`attention`], and [`piecewise`] or [`neighbours`]. Each module has a `forward` and a `backward`,
 //! and a naive twin of the same name in [`reference`](crate::reference). The arrays are contiguous, the last axis fastest:
 //!
 //! | name | shape | |
 //! |---|---|---|
 //! | x, y and their gradients | `[N, C, S]` | S counts the positions of all spatial axes |
 //! | pooled | `[N, C]` | |
-//! | hidden | `[N, H]` | |
-//! | raw, residuals, coefficients | `[N, C or 1, P, K]` | |
+//! | the means of both halves | `[N, 2·C]` | instead of pooled |
+//! | hidden | `[N, H]` | two layers only |
+//! | raw, residuals, coefficients | `[N, C or 1, P, K]` | without the P's that are neighbours |
 //! | scores, softmax, attention π | `[N, S]` | mode C only |
 //!
 //! The kernels that read x are in [`channels_last`] once more, for x, y and their gradients of the shape `[N, S, C]`.
@@ -29,9 +30,11 @@
 pub mod attention;
 pub mod channels_last;
 pub mod coefficients;
+pub mod halves;
 pub mod hyper;
 pub(crate) mod level;
 pub mod linear;
+pub mod neighbours;
 pub mod piecewise;
 pub mod pool;
 pub mod squash;

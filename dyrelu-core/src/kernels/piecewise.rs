@@ -4,8 +4,9 @@
 //! channel of a sample in modes B and C. In mode C every coefficient is multiplied by the attention π of its
 //! position; for a homogeneous piece that is the same as y = π · B(x), which is what the kernels compute.
 
-use super::channels_last;
+use super::{channels_last, neighbours};
 use crate::activation::{Combine, DynamicActivation, Sharing};
+use crate::count;
 use crate::finiteness::is_never_nan;
 use crate::lanes::Lanes;
 use crate::scalar::NativeMask;
@@ -13,7 +14,7 @@ use crate::{Elementwise, Piece, PieceGrad, Scalar};
 use fearless_simd::{Level, Simd, dispatch};
 
 /// Vectors that are added up before the sums of coefficient gradients move on to `f64`.
-const BLOCK: usize = 64;
+pub(super) const BLOCK: usize = 64;
 
 /// Positions whose attention is used for all channels of a sample before the next ones: a multiple of the lanes.
 const ATTENTION_PART: usize = 2048;
@@ -48,8 +49,13 @@ pub trait PieceSet<A>: sealed::Sealed + 'static {
     /// The number of pieces.
     const K: usize;
 
-    /// The number of coefficients of a piece.
+    /// The number of arguments of a piece after x: its coefficients, then its neighbours.
     const P: usize;
+
+    /// The multiplications of all pieces at one element, with or without an addition. A division is one too; a
+    /// function such as `exp` counts as none, like combining the pieces.
+    #[must_use]
+    fn multiply_adds() -> usize;
 
     /// [`forward`] for this K and P.
     fn forward<T: Scalar>(level: Level, operands: Operands<'_, T>, x: &[T], y: &mut [T]);
@@ -89,9 +95,26 @@ pub trait PieceSet<A>: sealed::Sealed + 'static {
         grad_y: &[T],
         grads: Gradients<'_, T>,
     );
+
+    /// [`neighbours::forward`] for this K and P.
+    fn forward_neighbours<T: Scalar>(
+        level: Level,
+        operands: neighbours::Operands<'_, T>,
+        x: &[T],
+        y: &mut [T],
+    );
+
+    /// [`neighbours::backward`] for this K and P.
+    fn backward_neighbours<T: Scalar>(
+        level: Level,
+        operands: neighbours::Operands<'_, T>,
+        x: &[T],
+        grad_y: &[T],
+        grads: Gradients<'_, T>,
+    );
 }
 
-/// K pieces of P coefficients each.
+/// K pieces of P arguments each: their coefficients, then their neighbours.
 #[derive(Debug, Clone, Copy)]
 pub struct Pieces<const K: usize, const P: usize>;
 
@@ -100,6 +123,10 @@ impl<const K: usize, const P: usize> sealed::Sealed for Pieces<K, P> {}
 impl<A: DynamicActivation + Piece<P>, const K: usize, const P: usize> PieceSet<A> for Pieces<K, P> {
     const K: usize = K;
     const P: usize = P;
+
+    fn multiply_adds() -> usize {
+        K * count::multiplications::<A, P>()
+    }
 
     fn forward<T: Scalar>(level: Level, operands: Operands<'_, T>, x: &[T], y: &mut [T]) {
         forward::<A, T, K, P>(level, operands, x, y);
@@ -145,6 +172,25 @@ impl<A: DynamicActivation + Piece<P>, const K: usize, const P: usize> PieceSet<A
     ) {
         channels_last::piecewise::backward::<A, T, K, P>(level, operands, x, grad_y, grads);
     }
+
+    fn forward_neighbours<T: Scalar>(
+        level: Level,
+        operands: neighbours::Operands<'_, T>,
+        x: &[T],
+        y: &mut [T],
+    ) {
+        neighbours::forward::<A, T, K, P>(level, operands, x, y);
+    }
+
+    fn backward_neighbours<T: Scalar>(
+        level: Level,
+        operands: neighbours::Operands<'_, T>,
+        x: &[T],
+        grad_y: &[T],
+        grads: Gradients<'_, T>,
+    ) {
+        neighbours::backward::<A, T, K, P>(level, operands, x, grad_y, grads);
+    }
 }
 
 mod sealed {
@@ -157,7 +203,7 @@ mod sealed {
 ///
 /// # Panics
 ///
-/// When the lengths do not fit together. K or P of 0 does not compile.
+/// When the lengths do not fit together. K of 0 does not compile.
 pub fn forward<A: DynamicActivation + Piece<P>, T: Scalar, const K: usize, const P: usize>(
     level: Level,
     operands: Operands<'_, T>,
@@ -224,7 +270,17 @@ pub fn backward<A: DynamicActivation + Piece<P>, T: Scalar, const K: usize, cons
 
 impl<T> Operands<'_, T> {
     fn check<A: DynamicActivation, const K: usize, const P: usize>(&self, elements: usize) {
-        const { assert!(K > 0 && P > 0, "an activation has pieces and coefficients") };
+        const { assert!(K > 0, "an activation has pieces") };
+        assert!(
+            A::NEIGHBOURS.is_empty(),
+            "piecewise: neighbours have kernels of their own"
+        );
+        if const { P == 0 } {
+            // Nothing differs between rows, and there is nothing that the attention scales.
+            assert!(self.coefficients.is_empty(), "piecewise: no coefficients");
+            assert!(elements.is_multiple_of(self.len), "piecewise: rows of x");
+            return;
+        }
         let rows = self.coefficients.len() / (K * P);
         assert_eq!(
             self.coefficients.len(),
@@ -261,7 +317,7 @@ impl<T> Operands<'_, T> {
     }
 }
 
-/// K sets of P coefficients, each in all lanes.
+/// K sets of P arguments: the coefficients, each in all lanes or of a lane's channel, then the elements of neighbours.
 pub(super) type Sets<S, T, const K: usize, const P: usize> = [[Lanes<S, T>; P]; K];
 
 #[inline(always)]
@@ -269,14 +325,17 @@ pub(super) fn zeros<S: Simd, T: Scalar, const K: usize, const P: usize>(simd: S)
     [[Lanes::zero(simd); P]; K]
 }
 
-/// The coefficients of one row, from their layout `[P, K]`.
+/// The coefficients of one row, from their layout `[P, K]`; zeros for neighbours.
 #[inline(always)]
-fn splat<S: Simd, T: Scalar, const K: usize, const P: usize>(simd: S, row: &[T]) -> Sets<S, T, K, P> {
+pub(super) fn splat<S: Simd, A: DynamicActivation, T: Scalar, const K: usize, const P: usize>(
+    simd: S,
+    row: &[T],
+) -> Sets<S, T, K, P> {
     let mut sets = zeros::<S, T, K, P>(simd);
     let mut k = 0;
     while k < K {
         let mut p = 0;
-        while p < P {
+        while p < const { coefficients::<A, P>() } {
             sets[k][p] = Lanes::splat(simd, row[p * K + k]);
             p += 1;
         }
@@ -291,9 +350,9 @@ fn effective<S: Simd, A: DynamicActivation, T: Scalar, const P: usize>(
     mut set: [Lanes<S, T>; P],
     pi: Lanes<S, T>,
 ) -> [Lanes<S, T>; P] {
-    if const { scales_coefficients::<A>() } {
+    if const { scales_coefficients::<A, P>() } {
         let mut p = 0;
-        while p < P {
+        while p < const { coefficients::<A, P>() } {
             set[p] = set[p] * pi;
             p += 1;
         }
@@ -304,19 +363,29 @@ fn effective<S: Simd, A: DynamicActivation, T: Scalar, const P: usize>(
 // Constants of an activation that choose code: inside `const { … }`, so that the code that is not chosen is not
 // even compiled.
 
+/// How many of the P arguments of a piece are coefficients: those before the neighbours.
+pub(super) const fn coefficients<A: DynamicActivation, const P: usize>() -> usize {
+    P - A::NEIGHBOURS.len()
+}
+
 /// Mode C, where every position has its π.
 pub(super) const fn unshared<A: DynamicActivation>() -> bool {
     matches!(A::SHARING, Sharing::Unshared)
 }
 
+/// Mode C, with coefficients that π can scale.
+const fn scaled<A: DynamicActivation, const P: usize>() -> bool {
+    unshared::<A>() && coefficients::<A, P>() != 0
+}
+
 /// Whether π multiplies the output, which is cheaper than the coefficients.
-const fn scales_output<A: DynamicActivation>() -> bool {
-    unshared::<A>() && A::HOMOGENEOUS
+const fn scales_output<A: DynamicActivation, const P: usize>() -> bool {
+    scaled::<A, P>() && A::HOMOGENEOUS
 }
 
 /// Whether π multiplies the coefficients.
-const fn scales_coefficients<A: DynamicActivation>() -> bool {
-    unshared::<A>() && !A::HOMOGENEOUS
+const fn scales_coefficients<A: DynamicActivation, const P: usize>() -> bool {
+    scaled::<A, P>() && !A::HOMOGENEOUS
 }
 
 /// Whether a piece can lose.
@@ -333,7 +402,7 @@ const fn combines<A: DynamicActivation>(combine: Combine) -> bool {
 /// The last vector ends with the row. It overlaps with the one before when the length is no multiple of the
 /// lanes, and is padded when the row is shorter than a vector: no element is left to scalar code.
 #[inline(always)]
-fn before_last<S: Simd, T: Scalar>(len: usize) -> usize {
+pub(super) fn before_last<S: Simd, T: Scalar>(len: usize) -> usize {
     let lanes = Lanes::<S, T>::LEN;
     len.saturating_sub(lanes).next_multiple_of(lanes)
 }
@@ -354,12 +423,15 @@ fn forward_rows<
     y: &mut [T],
 ) {
     let len = operands.len;
+    if const { P == 0 } {
+        return forward_row::<S, A, T, K, P, INPLACE>(simd, &zeros(simd), &[], x, y);
+    }
     if const { !unshared::<A>() } {
         let rows = y
             .chunks_exact_mut(len)
             .zip(operands.coefficients.chunks_exact(K * P));
         for (row, (y, coefficients)) in rows.enumerate() {
-            let sets = splat::<S, T, K, P>(simd, coefficients);
+            let sets = splat::<S, A, T, K, P>(simd, coefficients);
             let x = if INPLACE { x } else { &x[row * len..][..len] };
             forward_row::<S, A, T, K, P, INPLACE>(simd, &sets, &[], x, y);
         }
@@ -372,7 +444,7 @@ fn forward_rows<
             let end = len.min(start + ATTENTION_PART);
             for first in (n * sample..(n + 1) * sample).step_by(len) {
                 let row = first / len;
-                let sets = splat::<S, T, K, P>(simd, &operands.coefficients[row * K * P..][..K * P]);
+                let sets = splat::<S, A, T, K, P>(simd, &operands.coefficients[row * K * P..][..K * P]);
                 let part = first + start..first + end;
                 let x = if INPLACE { x } else { &x[part.clone()] };
                 let attention = &attention[start..end];
@@ -400,7 +472,7 @@ fn forward_row<
     x: &[T],
     y: &mut [T],
 ) {
-    if const { chooses::<A>(K) && !scales_coefficients::<A>() && !INPLACE }
+    if const { chooses::<A>(K) && !scales_coefficients::<A, P>() && !INPLACE }
         && is_never_nan::<A, P>()
         && y.len() >= LONG * Lanes::<S, T>::LEN
     {
@@ -451,7 +523,7 @@ fn forward_row_with<
         }
     }
     let vectors = y[..whole].chunks_exact_mut(lanes);
-    if const { unshared::<A>() } {
+    if const { scaled::<A, P>() } {
         let vectors = vectors.zip(attention[..whole].chunks_exact(lanes));
         if INPLACE {
             for (y, pi) in vectors {
@@ -518,7 +590,11 @@ pub(super) fn value<
         };
         k += 1;
     }
-    if const { scales_output::<A>() } { y * pi } else { y }
+    if const { scales_output::<A, P>() } {
+        y * pi
+    } else {
+        y
+    }
 }
 
 #[inline(always)]
@@ -536,6 +612,10 @@ fn backward_rows<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: u
         coefficients: grad_coefficients,
         attention: grad_attention,
     } = grads;
+    if const { P == 0 } {
+        backward_row::<S, A, T, K, P>(simd, &zeros(simd), &[], x, grad_y, grad_x, &mut []);
+        return;
+    }
     let rows = x
         .chunks_exact(len)
         .zip(grad_y.chunks_exact(len))
@@ -545,7 +625,7 @@ fn backward_rows<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: u
         .chunks_exact(K * P)
         .zip(grad_coefficients.chunks_exact_mut(K * P));
     for (row, (((x, grad_y), grad_x), (coefficients, grad_coefficients))) in rows.zip(sets).enumerate() {
-        let sets = splat::<S, T, K, P>(simd, coefficients);
+        let sets = splat::<S, A, T, K, P>(simd, coefficients);
         let attention = operands.attention_range::<A>(row, elements);
         let totals = backward_row::<S, A, T, K, P>(
             simd,
@@ -556,15 +636,24 @@ fn backward_rows<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: u
             grad_x,
             &mut grad_attention[attention],
         );
-        let mut k = 0;
-        while k < K {
-            let mut p = 0;
-            while p < P {
-                grad_coefficients[p * K + k] = T::from_f64(totals[k][p]);
-                p += 1;
-            }
-            k += 1;
+        store_totals::<A, T, K, P>(&totals, grad_coefficients);
+    }
+}
+
+/// The inverse of [`splat`], for totals.
+#[inline(always)]
+pub(super) fn store_totals<A: DynamicActivation, T: Scalar, const K: usize, const P: usize>(
+    totals: &[[f64; P]; K],
+    row: &mut [T],
+) {
+    let mut k = 0;
+    while k < K {
+        let mut p = 0;
+        while p < const { coefficients::<A, P>() } {
+            row[p * K + k] = T::from_f64(totals[k][p]);
+            p += 1;
         }
+        k += 1;
     }
 }
 
@@ -591,7 +680,7 @@ fn backward_row<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: us
             .chunks_exact(lanes)
             .zip(grad_y[block.clone()].chunks_exact(lanes))
             .zip(grad_x[block.clone()].chunks_exact_mut(lanes));
-        if const { unshared::<A>() } {
+        if const { scaled::<A, P>() } {
             let attention = attention[block.clone()].chunks_exact(lanes);
             let grad_attention = grad_attention[block.clone()].chunks_exact_mut(lanes);
             for (((x, grad_y), grad_x), (pi, grad_pi)) in vectors.zip(attention.zip(grad_attention)) {
@@ -622,7 +711,7 @@ fn backward_row<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: us
     let (dx, dpi) = gradients::<S, A, T, K, P>(last_x, last_grad, sets, last_pi, counted, &mut sums);
     dx.store_last(grad_x);
     add_up(simd, &mut totals, &mut sums);
-    if const { unshared::<A>() } {
+    if const { scaled::<A, P>() } {
         (Lanes::load_last(simd, grad_attention) + dpi).store_last(grad_attention);
     }
     totals
@@ -630,7 +719,7 @@ fn backward_row<S: Simd, A: DynamicActivation + Piece<P>, T: Scalar, const K: us
 
 /// Moves the lanes' sums on to the totals.
 #[inline(always)]
-fn add_up<S: Simd, T: Scalar, const K: usize, const P: usize>(
+pub(super) fn add_up<S: Simd, T: Scalar, const K: usize, const P: usize>(
     simd: S,
     totals: &mut [[f64; P]; K],
     sums: &mut Sets<S, T, K, P>,
@@ -689,7 +778,7 @@ pub(super) fn gradients<
     sums: &mut Sets<S, T, K, P>,
 ) -> (Lanes<S, T>, Lanes<S, T>) {
     let Winners { y, by_x, won } = winners::<S, A, T, K, P>(x, sets, pi);
-    let (grad, mut grad_pi) = if const { scales_output::<A>() } {
+    let (grad, mut grad_pi) = if const { scales_output::<A, P>() } {
         (grad_y * pi, grad_y * y)
     } else {
         (grad_y, x.zeroed())
@@ -708,7 +797,7 @@ pub(super) fn gradients<
         };
         let mut p = 0;
         while p < P {
-            if const { scales_coefficients::<A>() } {
+            if const { scales_coefficients::<A, P>() } && p < const { coefficients::<A, P>() } {
                 let product = x.zeroed().add_product(grad, by_coefficient[p], mask);
                 sums[k][p] = product.mul_add(pi, sums[k][p]);
                 grad_pi = product.mul_add(sets[k][p], grad_pi);

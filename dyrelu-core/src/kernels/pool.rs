@@ -151,7 +151,7 @@ pub(crate) fn sum_rows<S: Simd, T: Scalar, const M: usize, const SCORED: bool>(
 
 /// Moves the sums of lanes on to the totals.
 #[inline(always)]
-fn add_up<S: Simd, T: Scalar, const M: usize>(totals: &mut [f64; M], sums: [Lanes<S, T>; M]) {
+pub(super) fn add_up<S: Simd, T: Scalar, const M: usize>(totals: &mut [f64; M], sums: [Lanes<S, T>; M]) {
     let sums = Lanes::sums(sums);
     let mut m = 0;
     while m < M {

@@ -1,38 +1,296 @@
-//! The squash of the hyper function: 2σ(r) − 1, into (−1, 1).
+//! The squash of the hyper function: from raw values r to residuals d, as [`Squash`] names it for each coefficient.
+//!
+//! The arrays are rows of `[D, K]`: D dynamic coefficients of K pieces each.
 
 use crate::lanes::Lanes;
-use crate::{Elementwise, Scalar};
+use crate::{Elementwise, Scalar, Squash};
 use fearless_simd::{Level, Simd, dispatch};
 
-/// Replaces each raw value r by its residual 2σ(r) − 1 = tanh(r / 2).
+/// Replaces each raw value by its residual; `squashes` has an entry for each of the D coefficients.
 ///
-/// The hyperbolic form is the same function (paper, section 3.2), without the cancellation near zero.
-pub fn forward<T: Scalar>(level: Level, values: &mut [T]) {
-    dispatch!(level, simd => forward_lanes(simd, values));
-}
-
-/// Multiplies each gradient of a residual d by the squash's derivative (1 − d²) / 2.
+/// NaN stays NaN; in a softmax it reaches all pieces, and so does +∞, as in `PyTorch`.
 ///
 /// # Panics
 ///
-/// When the lengths differ.
-pub fn backward<T: Scalar>(residuals: &[T], grads: &mut [T]) {
+/// When the values are not rows of `squashes.len()` · `k`.
+pub fn forward<T: Scalar>(level: Level, squashes: &[Squash], k: usize, values: &mut [T]) {
+    check(squashes, k, values);
+    dispatch!(level, simd => forward_rows(simd, squashes, k, values));
+}
+
+/// Multiplies each gradient of a residual by the squash's derivative, for which the residual is enough.
+///
+/// It is 0 where a hard squash has reached a limit.
+///
+/// # Panics
+///
+/// When the lengths differ, and as [`forward`].
+pub fn backward<T: Scalar>(level: Level, squashes: &[Squash], k: usize, residuals: &[T], grads: &mut [T]) {
     assert_eq!(residuals.len(), grads.len(), "squash: residuals and gradients");
-    let (one, half) = (T::from_f64(1.0), T::from_f64(0.5));
-    for (&residual, grad) in residuals.iter().zip(grads) {
-        *grad = *grad * (one - residual * residual) * half;
+    check(squashes, k, residuals);
+    dispatch!(level, simd => backward_rows(simd, squashes, k, residuals, grads));
+}
+
+fn check<T>(squashes: &[Squash], k: usize, values: &[T]) {
+    assert!(
+        values.len().is_multiple_of(squashes.len() * k),
+        "squash: rows of squashes.len() · k"
+    );
+}
+
+/// How many of the first squashes are the same.
+#[inline(always)]
+fn run(squashes: &[Squash]) -> usize {
+    let mut len = 1;
+    while len < squashes.len() && squashes[len] == squashes[0] {
+        len += 1;
+    }
+    len
+}
+
+#[inline(always)]
+fn forward_rows<S: Simd, T: Scalar>(simd: S, squashes: &[Squash], k: usize, values: &mut [T]) {
+    if values.is_empty() {
+        return;
+    }
+    let same = run(squashes);
+    if same == squashes.len() {
+        return forward_run(simd, squashes[0], k, values);
+    }
+    for row in values.chunks_exact_mut(squashes.len() * k) {
+        let mut d = 0;
+        while d < squashes.len() {
+            let end = d + run(&squashes[d..]);
+            forward_run(simd, squashes[d], k, &mut row[d * k..end * k]);
+            d = end;
+        }
     }
 }
 
 #[inline(always)]
-fn forward_lanes<S: Simd, T: Scalar>(simd: S, values: &mut [T]) {
-    let half = Lanes::<S, T>::splat(simd, T::from_f64(0.5));
+fn backward_rows<S: Simd, T: Scalar>(
+    simd: S,
+    squashes: &[Squash],
+    k: usize,
+    residuals: &[T],
+    grads: &mut [T],
+) {
+    if residuals.is_empty() {
+        return;
+    }
+    let same = run(squashes);
+    if same == squashes.len() {
+        return backward_run(simd, squashes[0], k, residuals, grads);
+    }
+    let len = squashes.len() * k;
+    for (residuals, grads) in residuals.chunks_exact(len).zip(grads.chunks_exact_mut(len)) {
+        let mut d = 0;
+        while d < squashes.len() {
+            let end = d + run(&squashes[d..]);
+            let part = d * k..end * k;
+            backward_run(simd, squashes[d], k, &residuals[part.clone()], &mut grads[part]);
+            d = end;
+        }
+    }
+}
+
+/// Values of one squash, in groups of K.
+#[inline(always)]
+fn forward_run<S: Simd, T: Scalar>(simd: S, squash: Squash, k: usize, values: &mut [T]) {
+    match Form::of(squash) {
+        Form::Tanh(function) => forward_lanes(simd, function, values),
+        Form::Sigmoid(function) => forward_lanes(simd, function, values),
+        Form::Clamp(function) => forward_lanes(simd, function, values),
+        Form::Identity => {}
+        Form::Softmax => softmax(k, values),
+    }
+}
+
+/// The gradients of [`forward_run`].
+#[inline(always)]
+fn backward_run<S: Simd, T: Scalar>(simd: S, squash: Squash, k: usize, residuals: &[T], grads: &mut [T]) {
+    match Form::of(squash) {
+        Form::Tanh(function) => backward_lanes(simd, function, residuals, grads),
+        Form::Sigmoid(function) => backward_lanes(simd, function, residuals, grads),
+        Form::Clamp(function) => backward_lanes(simd, function, residuals, grads),
+        Form::Identity => {}
+        Form::Softmax => softmax_backward(k, residuals, grads),
+    }
+}
+
+/// What the squashes are, but for constants: each form has one loop.
+enum Form {
+    Tanh(Tanh),
+    Sigmoid(Sigmoid),
+    Clamp(Clamp),
+    Identity,
+    Softmax,
+}
+
+impl Form {
+    #[inline(always)]
+    fn of(squash: Squash) -> Self {
+        match squash {
+            // The hyperbolic form is the same function (paper, section 3.2), without the cancellation near zero.
+            Squash::CentredSigmoid => Self::Tanh(Tanh { scale: 0.5 }),
+            Squash::Tanh => Self::Tanh(Tanh { scale: 1.0 }),
+            Squash::Sigmoid => Self::Sigmoid(Sigmoid),
+            Squash::HardSigmoid => Self::Clamp(Clamp::hard_sigmoid(6.0)),
+            Squash::SteepHardSigmoid => Self::Clamp(Clamp::hard_sigmoid(2.0)),
+            Squash::CentredHardSigmoid => Self::Clamp(Clamp::centred(3.0)),
+            Squash::CentredSteepHardSigmoid => Self::Clamp(Clamp::centred(1.0)),
+            Squash::Identity => Self::Identity,
+            Squash::Softmax => Self::Softmax,
+        }
+    }
+}
+
+/// A squash of each value for itself.
+trait Function: Copy {
+    fn value<E: Elementwise>(self, raw: E) -> E;
+
+    /// The gradient of the raw value, for that of the residual.
+    fn gradient<E: Elementwise>(self, residual: E, grad: E) -> E;
+}
+
+/// tanh(scale · r).
+#[derive(Clone, Copy)]
+struct Tanh {
+    scale: f64,
+}
+
+impl Function for Tanh {
+    #[inline(always)]
+    fn value<E: Elementwise>(self, raw: E) -> E {
+        let scale = raw.lift(self.scale);
+        (raw * scale).tanh()
+    }
+
+    #[inline(always)]
+    fn gradient<E: Elementwise>(self, residual: E, grad: E) -> E {
+        let (one, scale) = (grad.lift(1.0), grad.lift(self.scale));
+        grad * (one - residual.clone() * residual) * scale
+    }
+}
+
+/// σ(r).
+#[derive(Clone, Copy)]
+struct Sigmoid;
+
+impl Function for Sigmoid {
+    #[inline(always)]
+    fn value<E: Elementwise>(self, raw: E) -> E {
+        raw.sigmoid()
+    }
+
+    #[inline(always)]
+    fn gradient<E: Elementwise>(self, residual: E, grad: E) -> E {
+        let one = grad.lift(1.0);
+        grad * residual.clone() * (one - residual)
+    }
+}
+
+/// r / divisor + shift, limited to low ..= 1.
+#[derive(Clone, Copy)]
+struct Clamp {
+    divisor: f64,
+    shift: f64,
+    low: f64,
+}
+
+impl Clamp {
+    #[inline(always)]
+    fn hard_sigmoid(divisor: f64) -> Self {
+        Self {
+            divisor,
+            shift: 0.5,
+            low: 0.0,
+        }
+    }
+
+    #[inline(always)]
+    fn centred(divisor: f64) -> Self {
+        Self {
+            divisor,
+            shift: 0.0,
+            low: -1.0,
+        }
+    }
+}
+
+impl Function for Clamp {
+    #[inline(always)]
+    fn value<E: Elementwise>(self, raw: E) -> E {
+        let (divisor, shift) = (raw.lift(self.divisor), raw.lift(self.shift));
+        let (low, high) = (raw.lift(self.low), raw.lift(1.0));
+        (raw / divisor + shift).clamp(low, high)
+    }
+
+    #[inline(always)]
+    fn gradient<E: Elementwise>(self, residual: E, grad: E) -> E {
+        let limited = residual.le(&grad.lift(self.low)) | residual.ge(&grad.lift(1.0));
+        let (zero, divisor) = (grad.lift(0.0), grad.lift(self.divisor));
+        E::select(limited, zero, grad / divisor)
+    }
+}
+
+#[inline(always)]
+fn forward_lanes<S: Simd, T: Scalar, F: Function>(simd: S, function: F, values: &mut [T]) {
     let mut vectors = values.chunks_exact_mut(Lanes::<S, T>::LEN);
     for values in vectors.by_ref() {
-        (Lanes::load(simd, values) * half).tanh().store(values);
+        function.value(Lanes::load(simd, values)).store(values);
     }
     let rest = vectors.into_remainder();
     if !rest.is_empty() {
-        (Lanes::load_last(simd, rest) * half).tanh().store_last(rest);
+        function.value(Lanes::load_last(simd, rest)).store_last(rest);
+    }
+}
+
+#[inline(always)]
+fn backward_lanes<S: Simd, T: Scalar, F: Function>(simd: S, function: F, residuals: &[T], grads: &mut [T]) {
+    let lanes = Lanes::<S, T>::LEN;
+    let whole = grads.len() / lanes * lanes;
+    let (residuals, last_residuals) = residuals.split_at(whole);
+    let (grads, last_grads) = grads.split_at_mut(whole);
+    for (residuals, grads) in residuals.chunks_exact(lanes).zip(grads.chunks_exact_mut(lanes)) {
+        let grad = Lanes::load(simd, grads);
+        function.gradient(Lanes::load(simd, residuals), grad).store(grads);
+    }
+    if !last_grads.is_empty() {
+        let residual = Lanes::load_last(simd, last_residuals);
+        let grad = Lanes::load_last(simd, last_grads);
+        function.gradient(residual, grad).store_last(last_grads);
+    }
+}
+
+/// Scalar: K is smaller than a vector.
+#[inline(always)]
+fn softmax<T: Scalar>(k: usize, values: &mut [T]) {
+    for values in values.chunks_exact_mut(k) {
+        let mut max = values[0];
+        for &value in &values[1..] {
+            max = Elementwise::max(max, value);
+        }
+        let mut sum = T::default();
+        for value in &mut *values {
+            *value = (*value - max).exp();
+            sum += *value;
+        }
+        for value in values {
+            *value /= sum;
+        }
+    }
+}
+
+#[inline(always)]
+fn softmax_backward<T: Scalar>(k: usize, residuals: &[T], grads: &mut [T]) {
+    for (residuals, grads) in residuals.chunks_exact(k).zip(grads.chunks_exact_mut(k)) {
+        let mut mean = T::default();
+        for (&residual, &grad) in residuals.iter().zip(&*grads) {
+            mean = residual.mul_add(grad, mean);
+        }
+        for (&residual, grad) in residuals.iter().zip(grads) {
+            *grad = residual * (*grad - mean);
+        }
     }
 }

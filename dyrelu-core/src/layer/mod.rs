@@ -190,10 +190,21 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
 
     fn hyper(&self) -> hyper::Weights<'_, T> {
         hyper::Weights {
-            fc1_weight: self.parameters.slice(parameters::FC1_WEIGHT),
-            fc1_bias: self.parameters.slice(parameters::FC1_BIAS),
-            fc2_weight: self.parameters.slice(parameters::FC2_WEIGHT),
-            fc2_bias: self.parameters.slice(parameters::FC2_BIAS),
+            layers: hyper::Layers::Two {
+                first: hyper::Linear {
+                    inputs: self.channels,
+                    weight: self.parameters.slice(parameters::FC1_WEIGHT),
+                    bias: self.parameters.slice(parameters::FC1_BIAS),
+                },
+                inner: crate::Inner::Relu,
+                second: hyper::Linear {
+                    inputs: self.hidden,
+                    weight: self.parameters.slice(parameters::FC2_WEIGHT),
+                    bias: self.parameters.slice(parameters::FC2_BIAS),
+                },
+            },
+            squashes: &[crate::Squash::CentredSigmoid],
+            k: <A::Pieces as PieceSet<A>>::K,
         }
     }
 

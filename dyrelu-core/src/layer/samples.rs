@@ -135,7 +135,6 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     fn compute_coefficients(&self, plan: Plan, weights: hyper::Weights<'_, T>, samples: &mut Samples<'_, T>) {
         hyper::forward_packed(
             self.level,
-            self.channels,
             weights,
             samples.pooled,
             samples.hidden,

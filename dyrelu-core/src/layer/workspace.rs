@@ -4,7 +4,6 @@ use super::Cache;
 use crate::Scalar;
 use crate::kernels::Level;
 use crate::kernels::hyper::Weights;
-use crate::kernels::linear;
 use std::sync::{Mutex, PoisonError};
 
 /// What a call computes besides its results. The arrays keep their memory, so that only the first call of a size
@@ -29,8 +28,7 @@ impl<T> Default for Workspace<T> {
             cache: Cache::default(),
             weights: PackedWeights {
                 generation: None,
-                fc1: Vec::new(),
-                fc2: Vec::new(),
+                layers: [Vec::new(), Vec::new()],
             },
             grad_coefficients: Vec::new(),
             grad_attention: Vec::new(),
@@ -65,8 +63,7 @@ impl<T: Scalar> Workspace<T> {
 pub(super) struct PackedWeights<T> {
     /// Of the parameters that they were made from.
     generation: Option<u64>,
-    fc1: Vec<T>,
-    fc2: Vec<T>,
+    layers: [Vec<T>; 2],
 }
 
 impl<T: Scalar> PackedWeights<T> {
@@ -79,14 +76,10 @@ impl<T: Scalar> PackedWeights<T> {
     ) -> Weights<'a, T> {
         if self.generation != Some(generation) {
             self.generation = Some(generation);
-            let hidden = weights.fc1_bias.len();
-            let inputs = weights.fc1_weight.len() / hidden;
-            linear::pack(level, inputs, weights.fc1_weight, &mut self.fc1);
-            linear::pack(level, hidden, weights.fc2_weight, &mut self.fc2);
+            weights.layers.pack(level, &mut self.layers);
         }
         Weights {
-            fc1_weight: &self.fc1,
-            fc2_weight: &self.fc2,
+            layers: weights.layers.with_packed(&self.layers),
             ..weights
         }
     }

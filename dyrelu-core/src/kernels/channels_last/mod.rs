@@ -6,12 +6,14 @@
 //!
 //! The means and scores are the same bits as those of [`pool`](fn@super::attention::pool) and
 //! [`pool::forward`](super::pool::forward) for `[N, C, S]`: they are added up in the order of those kernels. So the
-//! whole forward pass has the same results in both layouts. Sums of gradients differ in the last bits.
+//! whole forward pass has the same results in both layouts. Sums of gradients differ in the last bits, and so do the means of
+//! [`halves`].
 //!
 //! The last vector of a position's channels *ends* with them. It overlaps with the vector before, or with the
 //! position before if there are fewer channels than lanes; only the lanes that no other vector has count.
 
 pub mod attention;
+pub mod halves;
 pub mod piecewise;
 pub mod pool;
 

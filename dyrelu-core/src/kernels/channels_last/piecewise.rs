@@ -1,7 +1,7 @@
 //! The activation itself on `[N, S, C]`, and its gradients.
 //!
 //! In modes B and C every lane has a set of coefficients. In mode A a sample is one row, in whatever order its elements
-//! are: that is done by the row kernels.
+//! are, and so is all of x where there are no coefficients: that is done by the row kernels.
 
 use super::{BLOCK, Totals, VECTORS, add_to_totals, from_totals, load, store};
 use crate::activation::{DynamicActivation, Sharing};
@@ -37,7 +37,7 @@ pub fn forward<A: DynamicActivation + Piece<P>, T: Scalar, const K: usize, const
     x: &[T],
     y: &mut [T],
 ) {
-    if const { one_row::<A>() } {
+    if const { one_row::<A, P>() } {
         return rows::forward::<A, T, K, P>(level, operands.row(), x, y);
     }
     assert_eq!(x.len(), y.len(), "channels last, piecewise: x and y");
@@ -57,7 +57,7 @@ pub fn forward_inplace<A: DynamicActivation + Piece<P>, T: Scalar, const K: usiz
     operands: Operands<'_, T>,
     x: &mut [T],
 ) {
-    if const { one_row::<A>() } {
+    if const { one_row::<A, P>() } {
         return rows::forward_inplace::<A, T, K, P>(level, operands.row(), x);
     }
     operands.check::<A, K, P>(x.len());
@@ -78,7 +78,7 @@ pub fn backward<A: DynamicActivation + Piece<P>, T: Scalar, const K: usize, cons
     grad_y: &[T],
     grads: Gradients<'_, T>,
 ) {
-    if const { one_row::<A>() } {
+    if const { one_row::<A, P>() } {
         return rows::backward::<A, T, K, P>(level, operands.row(), x, grad_y, grads);
     }
     assert_eq!(
@@ -111,12 +111,12 @@ pub fn backward<A: DynamicActivation + Piece<P>, T: Scalar, const K: usize, cons
 }
 
 /// Whether a sample is one row.
-const fn one_row<A: DynamicActivation>() -> bool {
-    matches!(A::SHARING, Sharing::SpatialAndChannel)
+const fn one_row<A: DynamicActivation, const P: usize>() -> bool {
+    matches!(A::SHARING, Sharing::SpatialAndChannel) || P == 0
 }
 
 impl<'a, T> Operands<'a, T> {
-    /// The same for the row kernels in mode A.
+    /// The same for the row kernels in mode A, and without coefficients.
     fn row(self) -> rows::Operands<'a, T> {
         rows::Operands {
             len: self.positions * self.channels,
@@ -126,7 +126,11 @@ impl<'a, T> Operands<'a, T> {
     }
 
     fn check<A: DynamicActivation, const K: usize, const P: usize>(&self, elements: usize) {
-        const { assert!(K > 0 && P > 0, "an activation has pieces and coefficients") };
+        const { assert!(K > 0, "an activation has pieces") };
+        assert!(
+            A::NEIGHBOURS.is_empty(),
+            "channels last, piecewise: neighbours stand in other rows"
+        );
         let sample = self.channels * K * P;
         let samples = self.coefficients.len().checked_div(sample).unwrap_or(0);
         assert_eq!(
