@@ -296,6 +296,29 @@ fn macros_by_example_may_pass_arguments_on() {
 }
 
 #[test]
+fn macros_by_example_may_pass_new_arguments_on() {
+    use proc_macro2::{Delimiter, Group, TokenStream};
+    use quote::quote;
+    let invisible = |tokens: TokenStream| Group::new(Delimiter::None, tokens);
+    let (number, shift, word) = (
+        invisible(quote!(-0.5)),
+        invisible(quote!(shift(1, 0))),
+        invisible(quote!("tanh")),
+    );
+    let first = invisible(quote!(|x, a, c| a * x * c));
+    let pieces = invisible(quote!([#first, |x, p, s| p * max(x, s)]));
+    let options = invisible(quote!((inner = "none")));
+    let arguments = quote!(
+        k = 2, share = "none", piece = #pieces, init(a = #number), squash(a = #word), learned(p = shared(#number)),
+        fixed(c = #number), neighbours(s = #shift), hyper #options, attention = "normalised"
+    );
+    let item = quote!(
+        struct Foo;
+    );
+    assert_eq!(messages_in(crate::expand::expand(arguments, &item)), [""; 0]);
+}
+
+#[test]
 fn spaces_do_not_matter() {
     check(
         r#"k=2,share="none",crate=::dyrelu,piece=|x,a|a*x,init(a=-1.0),lambda(a=[-1,-2])"#,
