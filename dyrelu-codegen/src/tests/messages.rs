@@ -339,12 +339,25 @@ fn a_misspelt_kind_is_one_mistake() {
 }
 
 #[test]
+fn a_parameter_that_may_be_meant_to_be_fixed_is_no_mistake_in_two_pieces() {
+    let pieces = r#"k = 2, share = "spatial", piece = [|x, a, c| a * x * c, |x, b, c| b * x * c],"#;
+    check(
+        &format!("{pieces} fixed(cc = 2.0)"),
+        &["no constant `cc`; did you mean `c`? the piece declares `a`, `c`, `b`"],
+    );
+    check(
+        &format!("{pieces} fixed = 2.0"),
+        &["expected a list of constants: `fixed(c = 1.0)`"],
+    );
+}
+
+#[test]
 fn a_name_has_one_kind() {
     check(
         r#"k = 2, share = "spatial", neighbours(a = shift(0, 1)), fixed(a = 1.0, b = 2.0), learned(b = 0.0)"#,
         &[
-            "`b` has a kind already, by `learned(b = …)`; remove one of both",
-            "`a` has a kind already, by `fixed(a = …)`; remove one of both",
+            "`b` is learned already; remove one of both",
+            "`a` is fixed already; remove one of both",
         ],
     );
 }

@@ -22,7 +22,7 @@ pub(super) fn check(args: &Args, kinds: &Kinds, parameters: &Parameters, diagnos
     for (name, kind) in kinds.all() {
         names.declared(name, *kind);
     }
-    let nothing_is_dynamic = kinds.complete
+    let nothing_is_dynamic = parameters.kinds_are_known
         && !parameters
             .coefficients
             .iter()
@@ -92,14 +92,15 @@ impl Names<'_> {
                 continue;
             }
             let text = name.unraw().to_string();
-            let why = match self.kinds.kind(name) {
+            let kind = self.kinds.kind(name);
+            let why = match kind {
                 Kind::Dynamic => continue,
-                Kind::Learned => format!("`{text}` is learned: {}", instead(&text)),
-                Kind::Fixed => format!("`{text}` is fixed: `fixed({text} = …)` holds its value"),
-                Kind::Neighbour => format!("`{text}` is a neighbour: an element of the input"),
+                Kind::Learned => instead(&text),
+                Kind::Fixed => format!("`fixed({text} = …)` holds its value"),
+                Kind::Neighbour => "an element of the input".to_owned(),
             };
-            self.diagnostics
-                .error(name.span(), format!("{why}; remove it here"));
+            let message = format!("`{text}` is {}: {why}; remove it here", kind.adjective());
+            self.diagnostics.error(name.span(), message);
         }
     }
 
