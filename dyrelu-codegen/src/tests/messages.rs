@@ -352,6 +352,17 @@ fn a_parameter_that_may_be_meant_to_be_fixed_is_no_mistake_in_two_pieces() {
 }
 
 #[test]
+fn a_misspelt_argument_is_not_where_it_should_not_be() {
+    check(
+        r#"k = 1, share = "spatial", piece = |x| relu(x), atention = "softmax", hypr(layers = 1)"#,
+        &[
+            "unknown argument `atention`; did you mean `attention`?",
+            "unknown argument `hypr`; did you mean `hyper`?",
+        ],
+    );
+}
+
+#[test]
 fn a_name_has_one_kind() {
     check(
         r#"k = 2, share = "spatial", neighbours(a = shift(0, 1)), fixed(a = 1.0, b = 2.0), learned(b = 0.0)"#,

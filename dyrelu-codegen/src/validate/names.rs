@@ -50,33 +50,17 @@ struct Names<'a> {
 impl Names<'_> {
     /// Reports what only dynamic coefficients have, where there is none.
     fn nothing_is_dynamic(&self) {
-        let report = |argument: &str, written: bool, rest: &str| {
-            if written {
-                self.diagnostics.error(
-                    self.args.span_of(argument),
-                    format!("no coefficient is dynamic, so {rest}; remove `{argument}`"),
-                );
+        for (argument, rest) in [
+            ("init", "there is no initial value but that in `learned(…)`"),
+            ("lambda", "there is no residual to be multiplied"),
+            ("squash", "there is nothing to be squashed"),
+            ("hyper", "there is no hyper function"),
+        ] {
+            if let Some(span) = self.args.span_of(argument) {
+                let message = format!("no coefficient is dynamic, so {rest}; remove `{argument}`");
+                self.diagnostics.error(span, message);
             }
-        };
-        let Args {
-            init,
-            lambda,
-            squash,
-            hyper,
-            ..
-        } = self.args;
-        report(
-            "init",
-            init.is_written(),
-            "there is no initial value but that in `learned(…)`",
-        );
-        report(
-            "lambda",
-            lambda.is_written(),
-            "there is no residual to be multiplied",
-        );
-        report("squash", squash.is_written(), "there is nothing to be squashed");
-        report("hyper", hyper.is_written(), "there is no hyper function");
+        }
     }
 
     /// Every name in `list` must be that of a dynamic coefficient. `instead` tells what a learned one has.
