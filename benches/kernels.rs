@@ -117,13 +117,21 @@ fn squashes<T: Scalar>(criterion: &mut Criterion) {
 fn all_coefficients<T: Scalar>(criterion: &mut Criterion) {
     let (rows, set) = (64, 1024);
     let (init, lambda, residuals) = (random::<T>(set), vec![T::from_f64(1.0); set], random(rows * set));
+    let dynamic: Vec<usize> = (0..set).collect();
+    let operands = coefficients::Operands {
+        pieces: 1,
+        template: &init,
+        dynamic: &dynamic,
+        lambda: &lambda,
+        coefficients: set,
+    };
     let (mut values, mut grads) = (zeros(rows * set), zeros(rows * set));
     let mut group = group::<T>(criterion, "coefficients", rows * set);
     group.bench_function("forward", |bencher| {
-        bencher.iter(|| coefficients::forward(&init, &lambda, &residuals, &mut values));
+        bencher.iter(|| coefficients::forward(operands, &residuals, &mut values));
     });
     group.bench_function("backward", |bencher| {
-        bencher.iter(|| coefficients::backward(&lambda, &mut grads));
+        bencher.iter(|| coefficients::backward(operands, &values, &mut grads));
     });
 }
 

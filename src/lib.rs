@@ -43,10 +43,15 @@
 //! | use the kernels on slices | [`kernels`], [`mod@reference`] |
 #![forbid(unsafe_code)]
 
+// The gallery is written as users write: generated code names `::dyrelu`.
+extern crate self as dyrelu;
+
+pub mod gallery;
+
 pub use dyrelu_core::{
-    Attention, Cache, Coefficient, Combine, Context, DynamicActivation, Elementwise, Error, Gradients, Hyper,
-    Inner, Layer, LayerBuilder, Neighbour, PerPiece, Piece, PieceGrad, Pieces, Scalar, Sharing, Source,
-    Squash, kernels, reference, safetensors,
+    Attention, Cache, Coefficient, Combine, Context, Convention, Cost, CostModel, DynamicActivation,
+    Elementwise, Error, Gradients, Hyper, Inner, Layer, LayerBuilder, Neighbour, OutputOrder, PerPiece,
+    Piece, PieceGrad, Pieces, Scalar, Sharing, Source, Squash, kernels, reference, safetensors,
 };
 pub use dyrelu_macros::dynamic_activation;
 

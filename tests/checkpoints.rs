@@ -204,23 +204,38 @@ fn wrong_metadata_is_an_error() {
     let mut tensors = tensors();
     tensors.push(("attention.weight", vec![1, 4, 1, 1], vec![0.0; 4]));
     tensors.push(("attention.bias", vec![1], vec![0.0]));
-    let with = |temperature: &str| {
+    let with = |options: &str| {
         file(
             &tensors,
-            Some(HashMap::from([(
-                "temperature".to_owned(),
-                temperature.to_owned(),
-            )])),
+            Some(HashMap::from([("options".to_owned(), options.to_owned())])),
         )
     };
     // Weights of 1×1 convolutions load; without a temperature it is the default.
     let layer = Layer::<DyReluC, f32>::from_safetensors(&file(&tensors, None)).unwrap();
     assert!((layer.temperature() - 10.0).abs() < f64::EPSILON);
-    for temperature in ["hot", "-1", "0", "inf", "NaN", ""] {
-        let error = Layer::<DyReluC, f32>::from_safetensors(&with(temperature)).unwrap_err();
+    let layer = Layer::<DyReluC, f32>::from_safetensors(&with("channels=4 temperature=2")).unwrap();
+    assert!((layer.temperature() - 2.0).abs() < f64::EPSILON);
+    for options in [
+        "temperature=hot",
+        "temperature=-1",
+        "temperature=0",
+        "temperature=inf",
+        "temperature=NaN",
+        "temperature=",
+        "channels=0",
+        "channels=-4",
+        "channels=4.5",
+        "groups=0",
+        "4",
+        "colour=red",
+    ] {
+        let error = Layer::<DyReluC, f32>::from_safetensors(&with(options)).unwrap_err();
         assert_eq!(
             error.to_string(),
-            format!("expected the metadata `temperature` to be a positive number, found `{temperature}`")
+            format!(
+                "expected the metadata `options` to be some of `channels=64 groups=4 temperature=10` with positive \
+                 numbers, found `{options}`"
+            )
         );
     }
 }

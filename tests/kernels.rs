@@ -313,24 +313,35 @@ fn hyper_is_its_twin() {
 
 #[test]
 fn coefficients_are_their_twin() {
-    let (init, lambda) = (input(6, 1), input(6, 2));
-    let (residuals, grad) = (input(30, 3), input(30, 4));
-    let mut found = vec![0.0; 30];
-    coefficients::forward(&init, &lambda, &residuals, &mut found);
-    assert_slices_close(
-        "values",
-        &found,
-        &reference::coefficients::forward(&init, &lambda, &residuals),
-        1e-15,
-    );
-    let mut found = grad.clone();
-    coefficients::backward(&lambda, &mut found);
-    assert_slices_close(
-        "gradients",
-        &found,
-        &reference::coefficients::backward(&lambda, &grad),
-        1e-15,
-    );
+    // All of three coefficients are dynamic, one, or none; the others have values for each of five sets.
+    for (dynamic, sets) in [(&[0, 1, 2][..], 1), (&[1], 5), (&[0, 2], 5), (&[], 5)] {
+        let (template, lambda) = (input(6 * sets, 1), input(2 * dynamic.len(), 2));
+        let operands = coefficients::Operands {
+            pieces: 2,
+            template: &template,
+            dynamic,
+            lambda: &lambda,
+            coefficients: 3,
+        };
+        let rows = 10;
+        let (residuals, grad) = (input(rows * lambda.len(), 3), input(rows * 6, 4));
+        let mut found = vec![0.0; rows * 6];
+        coefficients::forward(operands, &residuals, &mut found);
+        assert_slices_close(
+            "values",
+            &found,
+            &reference::coefficients::forward(operands, &residuals, rows),
+            1e-15,
+        );
+        let mut found = vec![f64::NAN; rows * lambda.len()];
+        coefficients::backward(operands, &grad, &mut found);
+        assert_slices_close(
+            "gradients",
+            &found,
+            &reference::coefficients::backward(operands, &grad),
+            1e-15,
+        );
+    }
 }
 
 #[test]

@@ -241,7 +241,15 @@ fn check_twins<A: DynamicActivation + Piece<2>, const K: usize>(channels: usize,
             Source::Learned { .. } => unreachable!("all are dynamic"),
         }),
     );
-    let coefficients = reference::coefficients::forward(&init, &lambda, &residuals);
+    let operands = kernels::coefficients::Operands {
+        pieces: K,
+        template: &init,
+        dynamic: &[0, 1],
+        lambda: &lambda,
+        coefficients: 2,
+    };
+    let rows = residuals.len() / init.len();
+    let coefficients = reference::coefficients::forward(operands, &residuals, rows);
     let attention = if A::SHARING == Sharing::Unshared {
         let weight = parameter("attention.weight");
         let operands = kernels::attention::Operands {

@@ -68,6 +68,11 @@ pub(crate) enum Slot<T> {
 }
 
 impl<T> Slot<T> {
+    /// Whether the argument was written, be it right or wrong.
+    pub(crate) fn is_written(&self) -> bool {
+        !matches!(self, Self::Missing)
+    }
+
     /// The value if it is there and right, by reference.
     pub(crate) fn as_given(&self) -> Option<&T> {
         match self {
@@ -99,15 +104,15 @@ impl<T> Slot<T> {
 }
 
 /// A slot, whatever its type.
-trait Written {
-    fn is_written(&self) -> bool;
+trait AnySlot {
+    fn is_filled(&self) -> bool;
     /// Marks the argument as wrong.
     fn spoil(&mut self);
 }
 
-impl<T> Written for Slot<T> {
-    fn is_written(&self) -> bool {
-        !matches!(self, Self::Missing)
+impl<T> AnySlot for Slot<T> {
+    fn is_filled(&self) -> bool {
+        self.is_written()
     }
 
     fn spoil(&mut self) {
@@ -182,7 +187,7 @@ impl Args {
             self.reject_unknown(name, &key, diagnostics);
             return;
         };
-        if self.slot(&key).is_written() {
+        if self.slot(&key).is_filled() {
             diagnostics.error(name.span(), format!("duplicate argument `{key}`"));
             return;
         }
@@ -220,14 +225,14 @@ impl Args {
         }
     }
 
-    /// Where the argument `key` is written, if it is.
-    pub(crate) fn span_of(&self, key: &str) -> Option<Span> {
+    /// Where the argument `key`, which has been written, begins.
+    pub(crate) fn span_of(&self, key: &str) -> Span {
         let name = self.names.iter().find(|name| name.unraw() == key);
-        name.map(Ident::span)
+        name.map_or_else(Span::call_site, Ident::span)
     }
 
     /// The slot of an argument in [`EXAMPLES`].
-    fn slot(&mut self, key: &str) -> &mut dyn Written {
+    fn slot(&mut self, key: &str) -> &mut dyn AnySlot {
         match key {
             "k" => &mut self.k,
             "share" => &mut self.share,
@@ -267,7 +272,7 @@ impl Args {
 
     /// Marks the argument `word`, if it is one that is missing, as wrong, so that it is not reported as missing.
     fn excuse(&mut self, word: &str) {
-        if text_for(&EXAMPLES, word).is_some() && !self.slot(word).is_written() {
+        if text_for(&EXAMPLES, word).is_some() && !self.slot(word).is_filled() {
             self.slot(word).spoil();
         }
     }

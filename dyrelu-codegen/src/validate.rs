@@ -76,9 +76,9 @@ fn check_attention(args: &Args, diagnostics: &Diagnostics) {
         args.share,
         Slot::Given(Sharing::Spatial | Sharing::SpatialAndChannel)
     );
-    if let Some(span) = args.span_of("attention").filter(|_| shared) {
+    if shared && args.attention.is_written() {
         diagnostics.error(
-            span,
+            args.span_of("attention"),
             "only `share = \"none\"` has an attention; remove `attention`",
         );
     }

@@ -43,6 +43,15 @@ pub enum Error {
         found: String,
     },
 
+    /// A context that is missing, needless or of a shape that does not fit.
+    #[error("expected a context {expected}, found {found}")]
+    Context {
+        /// The shape that it should have, or what to do.
+        expected: String,
+        /// Its shape.
+        found: String,
+    },
+
     /// An option of the builder that makes no layer.
     #[error("expected {option} to be {expected}, found {found}")]
     Option {

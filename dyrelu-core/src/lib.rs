@@ -21,6 +21,7 @@
 )]
 
 mod activation;
+mod cost;
 mod count;
 mod elementwise;
 mod error;
@@ -37,10 +38,11 @@ pub use activation::{
     Attention, Coefficient, Combine, Context, DynamicActivation, Hyper, Inner, Neighbour, PerPiece, Sharing,
     Source, Squash,
 };
+pub use cost::{Cost, CostModel};
 pub use elementwise::Elementwise;
 pub use error::Error;
 pub use kernels::piecewise::Pieces;
-pub use layer::{Cache, Gradients, Layer, LayerBuilder};
+pub use layer::{Cache, Convention, Gradients, Layer, LayerBuilder, OutputOrder, WithContext};
 pub use piece::{Piece, PieceGrad};
 pub use safetensors;
 pub use scalar::Scalar;

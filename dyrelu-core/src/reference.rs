@@ -237,25 +237,49 @@ pub mod hyper {
 
 /// Twin of [`kernels::coefficients`](crate::kernels::coefficients).
 pub mod coefficients {
-    /// init + λ · residual, where init and λ repeat for every set.
+    use crate::kernels::coefficients::Operands;
+
+    /// The template, plus λ · residual for each dynamic coefficient.
     #[must_use]
-    pub fn forward(init: &[f64], lambda: &[f64], residuals: &[f64]) -> Vec<f64> {
-        let constant = |values: &[f64], i: usize| values[i % values.len()];
-        residuals
-            .iter()
-            .enumerate()
-            .map(|(i, d)| constant(init, i) + constant(lambda, i) * d)
-            .collect()
+    pub fn forward(operands: Operands<'_, f64>, residuals: &[f64], rows: usize) -> Vec<f64> {
+        let Operands {
+            pieces,
+            template,
+            coefficients,
+            lambda,
+            ..
+        } = operands;
+        let set = coefficients * pieces;
+        let mut values = vec![0.0; rows * set];
+        for i in 0..values.len() {
+            values[i] = template[i % template.len()];
+            let (row, p, k) = (i / set, i % set / pieces, i % pieces);
+            if let Some(d) = operands.dynamic.iter().position(|&dynamic| dynamic == p) {
+                values[i] += lambda[d * pieces + k] * residuals[row * lambda.len() + d * pieces + k];
+            }
+        }
+        values
     }
 
     /// The gradient of the residuals.
     #[must_use]
-    pub fn backward(lambda: &[f64], grad_coefficients: &[f64]) -> Vec<f64> {
-        grad_coefficients
-            .iter()
-            .enumerate()
-            .map(|(i, grad)| lambda[i % lambda.len()] * grad)
-            .collect()
+    pub fn backward(operands: Operands<'_, f64>, grad_coefficients: &[f64]) -> Vec<f64> {
+        let Operands {
+            pieces,
+            dynamic,
+            coefficients,
+            lambda,
+            ..
+        } = operands;
+        let mut grads = Vec::new();
+        for set in grad_coefficients.chunks(coefficients * pieces) {
+            for (d, p) in dynamic.iter().enumerate() {
+                for k in 0..pieces {
+                    grads.push(lambda[d * pieces + k] * set[p * pieces + k]);
+                }
+            }
+        }
+        grads
     }
 }
 

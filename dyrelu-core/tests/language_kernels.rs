@@ -359,7 +359,7 @@ fn halves_are_their_twins() {
                 let mut x = input(samples * channels * len, 1);
                 x.iter_mut().step_by(5).for_each(|x| *x = 0.0);
                 let mut pooled = narrow::<T>(&vec![9.0; samples * 2 * channels]);
-                halves::forward(level, len, &narrow(&x), channels, &mut pooled);
+                halves::forward(level, [len, channels], &narrow(&x), &mut pooled);
                 let expected = reference::halves::forward(samples, channels, len, &x);
                 check("means", level, &pooled, &expected, tolerance);
                 let x_last = last(samples, channels, &x);
@@ -369,7 +369,7 @@ fn halves_are_their_twins() {
 
                 let (before, grad) = (input(x.len(), 2), input(pooled.len(), 3));
                 let mut grad_x = narrow::<T>(&before);
-                halves::backward(level, len, &narrow(&x), channels, &narrow(&grad), &mut grad_x);
+                halves::backward(level, [len, channels], &narrow(&x), &narrow(&grad), &mut grad_x);
                 let mut expected = reference::halves::backward(channels, len, &x, &grad);
                 for (grad, before) in expected.iter_mut().zip(&before) {
                     *grad += before;
@@ -408,7 +408,7 @@ fn halves_of_special_numbers() {
             x[len + len / 2] = f32::INFINITY;
             x[2 * len..].fill(-0.0);
             let mut pooled = [9.0; 6];
-            halves::forward(level, len, &x, 3, &mut pooled);
+            halves::forward(level, [len, 3], &x, &mut pooled);
             let mut pooled_last = [9.0; 6];
             channels_last::halves::forward(level, [len, 3], &last(1, 3, &x), &mut pooled_last);
             for pooled in [pooled, pooled_last] {
@@ -418,14 +418,14 @@ fn halves_of_special_numbers() {
             }
             // Nothing passes at zero and at NaN, not even 0 · ∞.
             let mut grad_x = vec![1.0; 3 * len];
-            halves::backward(level, len, &x, 3, &[f32::INFINITY; 6], &mut grad_x);
+            halves::backward(level, [len, 3], &x, &[f32::INFINITY; 6], &mut grad_x);
             for (i, grad) in grad_x.iter().enumerate() {
                 let passes = i == len + len / 2;
                 assert_eq!(*grad, if passes { f32::INFINITY } else { 1.0 }, "{i} ({level:?})");
             }
         }
         let mut pooled = [9.0_f64; 4];
-        halves::forward(level, 0, &[], 2, &mut pooled);
+        halves::forward(level, [0, 2], &[], &mut pooled);
         assert_eq!(pooled, [0.0; 4]);
         channels_last::halves::forward(level, [0, 2], &[], &mut pooled);
         assert_eq!(pooled, [0.0; 4]);
@@ -439,7 +439,7 @@ fn halves_of_many_equal_numbers_are_exact_to_a_millionth() {
         let mut x = vec![0.1_f32; 1_000_003];
         x[500_000..].fill(-0.3);
         let [mut rows, mut columns] = [[0.0; 2]; 2];
-        halves::forward(level, x.len(), &x, 1, &mut rows);
+        halves::forward(level, [x.len(), 1], &x, &mut rows);
         channels_last::halves::forward(level, [x.len(), 1], &x, &mut columns);
         for [below, above] in [rows, columns] {
             let below = f64::from(below) / (f64::from(-0.3_f32) * 500_003.0 / 1_000_003.0);
@@ -939,8 +939,8 @@ fn rows_alone_have_no_neighbours() {
 }
 
 #[test]
-fn the_multiplications_of_all_pieces_are_counted() {
-    assert_eq!(<Pieces<2, 0> as PieceSet<FixedB>>::multiply_adds(), 2);
-    assert_eq!(<Pieces<3, 2> as PieceSet<CurvedA>>::multiply_adds(), 12);
-    assert_eq!(<Pieces<2, 4> as PieceSet<LinearC>>::multiply_adds(), 6);
+fn the_multiplications_of_a_piece_are_counted() {
+    assert_eq!(<Pieces<2, 0> as PieceSet<FixedB>>::multiplications(), 1);
+    assert_eq!(<Pieces<3, 2> as PieceSet<CurvedA>>::multiplications(), 4);
+    assert_eq!(<Pieces<2, 4> as PieceSet<LinearC>>::multiplications(), 3);
 }

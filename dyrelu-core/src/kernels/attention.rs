@@ -43,16 +43,15 @@ pub fn forward<T: Scalar>(
 }
 
 /// The means of x, `[N, C]`, and on the same way through x `Σ_c weight[c] · x[n, c, s]`, which is added to the
-/// scores, `[N, S]`. They should begin with the bias; C may be some of all channels.
+/// scores, `[N, S]`. They should begin with the bias; C may be some of all channels. An empty `pooled` gets no means.
 ///
 /// # Panics
 ///
 /// When x is not `[N, C, S]`, or there are no positions.
 pub fn pool<T: Scalar>(level: Level, operands: Operands<'_, T>, x: &[T], pooled: &mut [T], scores: &mut [T]) {
     operands.check(x, scores);
-    assert_eq!(
-        pooled.len() * operands.positions,
-        x.len(),
+    assert!(
+        pooled.is_empty() || pooled.len() * operands.positions == x.len(),
         "attention: x and its means"
     );
     dispatch!(level, simd => score_samples(simd, operands, x, pooled, scores));

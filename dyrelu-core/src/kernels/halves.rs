@@ -5,7 +5,7 @@ use crate::lanes::Lanes;
 use crate::{Elementwise, Scalar};
 use fearless_simd::{Level, Simd, dispatch};
 
-/// For x of the shape `[N, C, S]`, S = `len`: `pooled[n, c] = mean(min(x[n, c, ..], 0))` and
+/// For x of the shape `[N, C, S]`, where `shape` is S and C: `pooled[n, c] = mean(min(x[n, c, ..], 0))` and
 /// `pooled[n, C + c] = mean(relu(x[n, c, ..]))`; the means of no elements are 0.
 ///
 /// As accurate as [`pool::forward`](super::pool::forward). A NaN reaches both means.
@@ -13,13 +13,13 @@ use fearless_simd::{Level, Simd, dispatch};
 /// # Panics
 ///
 /// When `x` is not `[N, C, S]`, or `pooled` not `[N, 2 · C]`.
-pub fn forward<T: Scalar>(level: Level, len: usize, x: &[T], channels: usize, pooled: &mut [T]) {
-    check(len, x, channels, pooled);
+pub fn forward<T: Scalar>(level: Level, shape: [usize; 2], x: &[T], pooled: &mut [T]) {
+    check(shape, x, pooled);
     if x.is_empty() {
         pooled.fill(T::default());
         return;
     }
-    dispatch!(level, simd => forward_samples(simd, len, x, channels, pooled));
+    dispatch!(level, simd => forward_samples(simd, shape, x, pooled));
 }
 
 /// Adds `grad_pooled[n, c] / S` to `grad_x[n, c, s]` where x < 0, `grad_pooled[n, C + c] / S` where x > 0, and nothing
@@ -28,22 +28,15 @@ pub fn forward<T: Scalar>(level: Level, len: usize, x: &[T], channels: usize, po
 /// # Panics
 ///
 /// As [`forward`].
-pub fn backward<T: Scalar>(
-    level: Level,
-    len: usize,
-    x: &[T],
-    channels: usize,
-    grad_pooled: &[T],
-    grad_x: &mut [T],
-) {
+pub fn backward<T: Scalar>(level: Level, shape: [usize; 2], x: &[T], grad_pooled: &[T], grad_x: &mut [T]) {
     assert_eq!(x.len(), grad_x.len(), "halves: x and its gradient");
-    check(len, x, channels, grad_pooled);
+    check(shape, x, grad_pooled);
     if !x.is_empty() {
-        dispatch!(level, simd => backward_samples(simd, len, x, channels, grad_pooled, grad_x));
+        dispatch!(level, simd => backward_samples(simd, shape, x, grad_pooled, grad_x));
     }
 }
 
-fn check<T>(len: usize, x: &[T], channels: usize, pooled: &[T]) {
+fn check<T>([len, channels]: [usize; 2], x: &[T], pooled: &[T]) {
     assert!(
         pooled.len().is_multiple_of(2 * channels),
         "halves: samples of means"
@@ -66,7 +59,7 @@ pub(super) fn gradient<S: Simd, T: Scalar>(x: Lanes<S, T>, [below, above]: [Lane
 }
 
 #[inline(always)]
-fn forward_samples<S: Simd, T: Scalar>(simd: S, len: usize, x: &[T], channels: usize, pooled: &mut [T]) {
+fn forward_samples<S: Simd, T: Scalar>(simd: S, [len, channels]: [usize; 2], x: &[T], pooled: &mut [T]) {
     let samples = x.chunks_exact(channels * len);
     for (x, pooled) in samples.zip(pooled.chunks_exact_mut(2 * channels)) {
         let (below, above) = pooled.split_at_mut(channels);
@@ -106,9 +99,8 @@ fn sums<S: Simd, T: Scalar>(simd: S, x: &[T]) -> [f64; 2] {
 #[inline(always)]
 fn backward_samples<S: Simd, T: Scalar>(
     simd: S,
-    len: usize,
+    [len, channels]: [usize; 2],
     x: &[T],
-    channels: usize,
     grad_pooled: &[T],
     grad_x: &mut [T],
 ) {

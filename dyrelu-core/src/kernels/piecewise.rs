@@ -52,10 +52,10 @@ pub trait PieceSet<A>: sealed::Sealed + 'static {
     /// The number of arguments of a piece after x: its coefficients, then its neighbours.
     const P: usize;
 
-    /// The multiplications of all pieces at one element, with or without an addition. A division is one too; a
-    /// function such as `exp` counts as none, like combining the pieces.
+    /// The multiplications of a piece, each with or without an addition. A division is one too; a function such as `exp`
+    /// is none.
     #[must_use]
-    fn multiply_adds() -> usize;
+    fn multiplications() -> usize;
 
     /// [`forward`] for this K and P.
     fn forward<T: Scalar>(level: Level, operands: Operands<'_, T>, x: &[T], y: &mut [T]);
@@ -124,8 +124,8 @@ impl<A: DynamicActivation + Piece<P>, const K: usize, const P: usize> PieceSet<A
     const K: usize = K;
     const P: usize = P;
 
-    fn multiply_adds() -> usize {
-        K * count::multiplications::<A, P>()
+    fn multiplications() -> usize {
+        count::multiplications::<A, P>()
     }
 
     fn forward<T: Scalar>(level: Level, operands: Operands<'_, T>, x: &[T], y: &mut [T]) {

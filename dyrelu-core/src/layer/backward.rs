@@ -5,18 +5,21 @@ use super::grad_samples::GradSamples;
 use super::layout::{self, Layout};
 use super::parameters::{self, Parameters};
 use super::plan::Plan;
+use super::sizes::{Extent, hyper_layers, needs_rows, set_len, set_shape, sets};
 use super::workspace::Workspace;
-use super::{Cache, Extent, Layer, check_shape, slice, slice_mut};
+use super::{Cache, Layer, check_shape, is_normalised, slice, slice_mut};
 use crate::kernels::linear;
 use crate::parallel::{self, Part, Split};
 use crate::{DynamicActivation, Error, Scalar};
-use ndarray::{Array, ArrayRef, ArrayViewD, ArrayViewMutD, Dimension};
+use ndarray::{Array, ArrayD, ArrayRef, ArrayViewD, ArrayViewMutD, Dimension};
 
 /// The gradients of a loss with respect to a layer's input and parameters.
 #[derive(Debug, Clone)]
 pub struct Gradients<T, D: Dimension> {
     /// With respect to x, in its shape and [memory order](Layer#memory-order).
     pub x: Array<T, D>,
+    /// With respect to the external context, in its shape, for activations that have one.
+    pub context: Option<ArrayD<T>>,
     parameters: Parameters<T>,
 }
 
@@ -61,16 +64,8 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         cache: &Cache<T>,
         grad_y: &ArrayRef<T, D>,
     ) -> Result<Gradients<T, D>, Error> {
-        let extent = self.extent(x.shape())?;
-        check_shape("gradient of the output", x.shape(), grad_y.shape())?;
-        self.check_cache(extent, cache)?;
-
-        let mut grads = Gradients {
-            x: layout::zeros_like(x),
-            parameters: self.parameters.zeros_like(),
-        };
-        self.backward_arrays(x, cache, grad_y, &mut grads);
-        Ok(grads)
+        self.check_no_context()?;
+        self.backward_pass(x, cache, grad_y, None)
     }
 
     /// [`backward`](Self::backward) into gradients that are there already, from an earlier pass. They are replaced
@@ -86,12 +81,44 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         grad_y: &ArrayRef<T, D>,
         grads: &mut Gradients<T, D>,
     ) -> Result<(), Error> {
-        let extent = self.extent(x.shape())?;
-        check_shape("gradient of the output", x.shape(), grad_y.shape())?;
-        self.check_cache(extent, cache)?;
+        self.check_no_context()?;
+        self.backward_into_pass(x, cache, grad_y, None, grads)
+    }
+
+    // The same for an external context, if there is one, of this shape.
+
+    pub(super) fn backward_pass<D: Dimension>(
+        &self,
+        x: &ArrayRef<T, D>,
+        cache: &Cache<T>,
+        grad_y: &ArrayRef<T, D>,
+        context: Option<&[usize]>,
+    ) -> Result<Gradients<T, D>, Error> {
+        self.check_backward(x, cache, grad_y)?;
+        let mut grads = Gradients {
+            x: layout::zeros_like(x),
+            context: context.map(|shape| ArrayD::from_elem(shape, T::default())),
+            parameters: self.parameters.zeros_like(),
+        };
+        self.backward_arrays(x, cache, grad_y, &mut grads);
+        Ok(grads)
+    }
+
+    pub(super) fn backward_into_pass<D: Dimension>(
+        &self,
+        x: &ArrayRef<T, D>,
+        cache: &Cache<T>,
+        grad_y: &ArrayRef<T, D>,
+        context: Option<&[usize]>,
+        grads: &mut Gradients<T, D>,
+    ) -> Result<(), Error> {
+        self.check_backward(x, cache, grad_y)?;
         let layout = Layout::of(x).unwrap_or_else(|| Layout::of_standard(x.shape()));
         if grads.x.shape() != x.shape() || Layout::of(&grads.x) != Some(layout) {
             grads.x = layout::zeros_like(x);
+        }
+        if grads.context.as_ref().map(|context| context.shape()) != context {
+            grads.context = context.map(|shape| ArrayD::from_elem(shape, T::default()));
         }
         if !grads.parameters.has_shapes_of(&self.parameters) {
             grads.parameters = self.parameters.zeros_like();
@@ -100,8 +127,19 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         Ok(())
     }
 
-    fn check_cache(&self, extent: Extent, cache: &Cache<T>) -> Result<(), Error> {
-        let expected = Origin::of::<A>(extent, self.hidden);
+    fn check_backward<D: Dimension>(
+        &self,
+        x: &ArrayRef<T, D>,
+        cache: &Cache<T>,
+        grad_y: &ArrayRef<T, D>,
+    ) -> Result<(), Error> {
+        let extent = self.extent(x.shape())?;
+        check_shape("gradient of the output", x.shape(), grad_y.shape())?;
+        self.check_cache(extent, cache)
+    }
+
+    pub(super) fn check_cache(&self, extent: Extent, cache: &Cache<T>) -> Result<(), Error> {
+        let expected = Origin::of::<A>(extent, self.sizes);
         if cache.origin == expected {
             return Ok(());
         }
@@ -120,23 +158,33 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     ) {
         let Gradients {
             x: grad_x,
+            context,
             parameters,
         } = grads;
+        let mut grads = InPlace {
+            context: context.as_mut(),
+            parameters,
+        };
         if let (Some((layout, x)), Some((of_grad, grad_y)), Some((of_grad_x, grad_x))) =
             (layout::slice(x), layout::slice(grad_y), layout::slice_mut(grad_x))
             && of_grad == layout
             && of_grad_x == layout
+            && !needs_rows::<A>()
         {
-            return self.backward_slices(layout, [x, grad_y], cache, grad_x, parameters);
+            return self.backward_slices(layout, [x, grad_y], cache, grad_x, &mut grads);
         }
-        let layout = Layout::of_standard(x.shape());
+        let layout = if needs_rows::<A>() {
+            Layout::Rows
+        } else {
+            Layout::of_standard(x.shape())
+        };
         let (x, grad_y) = (x.as_standard_layout(), grad_y.as_standard_layout());
         let arrays = [slice(&x), slice(&grad_y)];
         if let Some(grad_x) = grad_x.as_slice_mut() {
-            self.backward_slices(layout, arrays, cache, grad_x, parameters);
+            self.backward_slices(layout, arrays, cache, grad_x, &mut grads);
         } else {
             let mut standard = Array::from_elem(x.raw_dim(), T::default());
-            self.backward_slices(layout, arrays, cache, slice_mut(&mut standard), parameters);
+            self.backward_slices(layout, arrays, cache, slice_mut(&mut standard), &mut grads);
             grad_x.assign(&standard);
         }
     }
@@ -144,37 +192,61 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     fn backward_slices(
         &self,
         layout: Layout,
-        [x, grad_y]: [&[T]; 2],
+        arrays: [&[T]; 2],
         cache: &Cache<T>,
         grad_x: &mut [T],
-        parameters: &mut Parameters<T>,
+        grads: &mut InPlace<'_, T>,
     ) {
-        let plan = Plan::new(cache.origin.extent, layout);
+        let plan = Plan::new::<A>(cache.origin.extent, layout);
         self.workspaces.with(|workspace| {
             workspace.resize(cache);
             plan.run(|| {
-                let samples = GradSamples {
-                    count: cache.origin.extent.samples,
-                    x,
-                    hidden: &cache.hidden,
-                    residuals: &cache.residuals,
-                    coefficients: &cache.coefficients,
-                    softmax: &cache.softmax,
-                    attention: &cache.attention,
-                    grad_y,
-                    grad_x,
-                    grad_pooled: &mut workspace.grad_pooled,
-                    grad_hidden: &mut workspace.grad_hidden,
-                    grad_coefficients: &mut workspace.grad_coefficients,
-                    grad_attention: &mut workspace.grad_attention,
-                    grad_weights: &mut workspace.grad_weights,
-                };
-                parallel::for_each(samples, plan.samples, &|samples| {
-                    self.backward_samples(plan, samples);
-                });
-                self.backward_parameters(plan, cache, workspace, parameters);
+                let samples = GradSamples::of(arrays, cache, grad_x, workspace);
+                if is_normalised::<A>() {
+                    // The gradients of the statistics are those of all samples.
+                    parallel::for_each(samples, plan.samples, &|mut samples| {
+                        self.backward_apply(plan, &mut samples);
+                    });
+                    self.backward_normalise(cache, workspace, grads.parameters);
+                    let samples = GradSamples::of(arrays, cache, grad_x, workspace);
+                    parallel::for_each(samples, plan.samples, &|mut samples| {
+                        self.backward_pool(plan, &mut samples);
+                    });
+                } else {
+                    parallel::for_each(samples, plan.samples, &|samples| {
+                        self.backward_samples(plan, samples);
+                    });
+                }
+                self.backward_parameters(plan, cache, workspace, grads.parameters);
+                if let Some(context) = &mut grads.context {
+                    spread(&workspace.grad_pooled, context);
+                }
             });
         });
+    }
+
+    /// Turns the gradients of normalised scores into those of the scores, and sums up those of weight and bias.
+    ///
+    /// The softmax does not see what all scores of a sample have in common: their gradients have the sum zero, and so
+    /// has that of the bias.
+    fn backward_normalise(
+        &self,
+        cache: &Cache<T>,
+        workspace: &mut Workspace<T>,
+        parameters: &mut Parameters<T>,
+    ) {
+        let grads = &mut workspace.grad_attention;
+        let products = grads.iter().zip(&cache.normalised);
+        let sum: f64 = products.map(|(grad, score)| grad.to_f64() * score.to_f64()).sum();
+        let [weight, bias] = parameters.slices_mut([parameters::NORM_WEIGHT, parameters::NORM_BIAS]);
+        weight.fill(T::from_f64(sum));
+        bias.fill(T::default());
+        let mean = sum / cache.normalised.len() as f64;
+        let factor =
+            self.parameters.slice(parameters::NORM_WEIGHT)[0].to_f64() * cache.statistics.inverse_deviation();
+        for (grad, score) in grads.iter_mut().zip(&cache.normalised) {
+            *grad = T::from_f64(factor * (grad.to_f64() - score.to_f64() * mean));
+        }
     }
 
     /// The gradients of the parameters, from those of what they are multiplied with.
@@ -185,32 +257,45 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         workspace: &Workspace<T>,
         grads: &mut Parameters<T>,
     ) {
-        let [
-            fc1_weight,
-            fc1_bias,
-            fc2_weight,
-            fc2_bias,
-            attention_weight,
-            attention_bias,
-        ] = grads.slices_mut([
+        let [fc_weight, fc_bias, fc1_weight, fc1_bias, fc2_weight, fc2_bias] = grads.slices_mut([
+            parameters::FC_WEIGHT,
+            parameters::FC_BIAS,
             parameters::FC1_WEIGHT,
             parameters::FC1_BIAS,
             parameters::FC2_WEIGHT,
             parameters::FC2_BIAS,
-            parameters::ATTENTION_WEIGHT,
-            parameters::ATTENTION_BIAS,
         ]);
-        self.backward_linear(
-            plan,
-            &cache.hidden,
-            &workspace.grad_coefficients,
-            fc2_weight,
-            fc2_bias,
-        );
-        self.backward_linear(plan, &cache.pooled, &workspace.grad_hidden, fc1_weight, fc1_bias);
+        let grad_raw = &workspace.grad_residuals;
+        match hyper_layers::<A>() {
+            0 => {}
+            1 => self.backward_linear(plan, &cache.pooled, grad_raw, fc_weight, fc_bias),
+            _ => {
+                self.backward_linear(plan, &cache.hidden, grad_raw, fc2_weight, fc2_bias);
+                self.backward_linear(plan, &cache.pooled, &workspace.grad_hidden, fc1_weight, fc1_bias);
+            }
+        }
+        let [_, pieces] = set_shape::<A>();
+        for (p, coefficient, _) in parameters::learned::<A>(self.sizes.channels) {
+            let [grads] = grads.slices_mut([coefficient.name]);
+            grads.fill(T::default());
+            for of_sample in workspace
+                .grad_coefficients
+                .chunks_exact(sets::<A>(self.sizes.channels) * set_len::<A>())
+            {
+                for (i, of_set) in of_sample.chunks_exact(set_len::<A>()).enumerate() {
+                    let first = i * pieces % grads.len();
+                    let of_coefficient = &of_set[p * pieces..][..pieces];
+                    for (sum, &grad) in grads[first..first + pieces].iter_mut().zip(of_coefficient) {
+                        *sum += grad;
+                    }
+                }
+            }
+        }
+        let [attention_weight, attention_bias] =
+            grads.slices_mut([parameters::ATTENTION_WEIGHT, parameters::ATTENTION_BIAS]);
         attention_bias.fill(T::default());
         attention_weight.fill(T::default());
-        for of_sample in workspace.grad_weights.chunks_exact(self.channels) {
+        for of_sample in workspace.grad_weights.chunks_exact(self.sizes.channels) {
             for (sum, &grad) in attention_weight.iter_mut().zip(of_sample) {
                 *sum += grad;
             }
@@ -230,6 +315,23 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         parallel::for_each(work, plan.outputs(outputs), &|Outputs { first, weight, bias }| {
             linear::backward_weight(self.level, shape, first, x, grad_y, [weight, bias]);
         });
+    }
+}
+
+/// The gradients besides that of x.
+struct InPlace<'a, T> {
+    context: Option<&'a mut ArrayD<T>>,
+    parameters: &'a mut Parameters<T>,
+}
+
+/// The gradient of an array `[N, M, ...]` from that of its means, `[N, M]`.
+fn spread<T: Scalar>(grad_pooled: &[T], grad: &mut ArrayD<T>) {
+    let positions: usize = grad.shape()[2..].iter().product();
+    if positions != 0 {
+        let inverse = T::from_f64(1.0 / positions as f64);
+        for (grads, &of_mean) in slice_mut(grad).chunks_exact_mut(positions).zip(grad_pooled) {
+            grads.fill(of_mean * inverse);
+        }
     }
 }
 

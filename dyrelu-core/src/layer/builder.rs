@@ -1,11 +1,15 @@
 //! [`LayerBuilder`]: the options of a layer.
 
 use super::parameters::Parameters;
+use super::sizes::{dynamic_count, has_external_context, hyper_layers, is_static, set_shape, sets};
 use super::workspace::Workspaces;
-use super::{Layer, set_len};
+use super::{Constants, Layer, Sizes, Statistics};
 use crate::kernels::level;
 use crate::kernels::piecewise::PieceSet;
-use crate::{Coefficient, DynamicActivation, Error, PerPiece, Scalar, Sharing};
+use crate::{
+    Attention, Coefficient, Context, Cost, CostModel, DynamicActivation, Error, PerPiece, Scalar, Sharing,
+    Source,
+};
 use core::fmt;
 use core::marker::PhantomData;
 
@@ -18,10 +22,20 @@ use core::marker::PhantomData;
 /// assert_eq!(act.hidden(), 8);
 /// # Ok::<(), dyrelu::Error>(())
 /// ```
+///
+/// # Hidden units
+///
+/// A hyper function of two layers has max(C / reduction, 1) hidden units, rounded down, where C counts the channels of x
+/// or of its external context. Public implementations round in other ways: [`divisible_by`](Self::divisible_by) to a
+/// multiple, [`at_least`](Self::at_least) to a minimum. Activations without hidden units ignore these options.
 #[must_use = "a builder does nothing before `build`"]
 pub struct LayerBuilder<A, T> {
     channels: usize,
+    context_channels: Option<usize>,
+    groups: Option<usize>,
     hidden: Hidden,
+    divisor: usize,
+    at_least: usize,
     temperature: Option<f64>,
     seed: u64,
     layer: PhantomData<fn() -> (A, T)>,
@@ -37,27 +51,68 @@ impl<A: DynamicActivation, T: Scalar> LayerBuilder<A, T> {
     pub(crate) fn new(channels: usize) -> Self {
         Self {
             channels,
+            context_channels: None,
+            groups: None,
             hidden: Hidden::Reduction(4),
+            divisor: 1,
+            at_least: 1,
             temperature: None,
             seed: 0,
             layer: PhantomData,
         }
     }
 
-    /// Sets the number of hidden units to `max(channels / reduction, 1)`, rounded down. The default is 4; the
-    /// paper uses 8.
+    /// Sets the number of [hidden units](Self#hidden-units) by a reduction ratio. The default is 4; the paper uses 8.
     pub fn reduction(mut self, reduction: usize) -> Self {
         self.hidden = Hidden::Reduction(reduction);
         self
     }
 
-    /// Sets the number of hidden units of the hyper function, instead of a [reduction](Self::reduction).
+    /// Sets the number of hidden units of the hyper function, instead of a [reduction](Self::reduction). It is not
+    /// rounded.
     pub fn hidden(mut self, units: usize) -> Self {
         self.hidden = Hidden::Units(units);
         self
     }
 
-    /// Sets τ, the temperature of the spatial attention of mode C. The default is 10, as in the paper.
+    /// Rounds the hidden units to the nearest multiple of `divisor`, at least `divisor`; to the next one if the nearest
+    /// is more than a tenth below. This is how the networks of the `MobileNet` family round their channels, and
+    /// `DynamicHead` its hidden units, with 4.
+    ///
+    /// ```
+    /// # #[dyrelu::dynamic_activation(k = 2, share = "spatial")]
+    /// # struct DyReluB;
+    /// let act = DyReluB::layer::<f32>(112).reduction(8).divisible_by(4).build()?;
+    /// assert_eq!(act.hidden(), 16); // 112 / 8 = 14
+    /// # Ok::<(), dyrelu::Error>(())
+    /// ```
+    pub fn divisible_by(mut self, divisor: usize) -> Self {
+        self.divisor = divisor;
+        self
+    }
+
+    /// Sets a minimum for the hidden units that a reduction gives. The default is 1.
+    pub fn at_least(mut self, units: usize) -> Self {
+        self.at_least = units;
+        self
+    }
+
+    /// Sets M, the number of channels of the [external context](crate::Context::External). The default is that of x, and
+    /// the number of outputs for a hyper function without layers.
+    pub fn context_channels(mut self, channels: usize) -> Self {
+        self.context_channels = Some(channels);
+        self
+    }
+
+    /// Sets G, the number of groups of channels of an activation with [neighbours](crate::Neighbour). It has no default
+    /// if a neighbour is groups further, and is 1 otherwise.
+    pub fn groups(mut self, groups: usize) -> Self {
+        self.groups = Some(groups);
+        self
+    }
+
+    /// Sets τ, the temperature of the spatial attention of mode C. The default is 10, as in the paper, and 1 for a
+    /// normalised attention, as in `DynamicHead`.
     pub fn temperature(mut self, temperature: f64) -> Self {
         self.temperature = Some(temperature);
         self
@@ -69,7 +124,8 @@ impl<A: DynamicActivation, T: Scalar> LayerBuilder<A, T> {
         self
     }
 
-    /// Makes the layer, with parameters from U(−1/√inputs, 1/√inputs) as PyTorch's linear layers have them.
+    /// Makes the layer, with weights and biases from U(−1/√inputs, 1/√inputs) as `PyTorch`'s linear layers have them, and
+    /// learned coefficients with their initial values.
     ///
     /// # Instruction set
     ///
@@ -81,41 +137,141 @@ impl<A: DynamicActivation, T: Scalar> LayerBuilder<A, T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Option`] when there are no channels, no hidden units or a reduction of zero, when the
-    /// temperature or its inverse is not positive and finite or the activation has no spatial attention, when the
-    /// parameters would not fit into memory, and when `DYRELU_LEVEL` does not name a level of this machine.
+    /// [`Error::Option`] when a size, a reduction or a divisor is zero; when the groups are missing, do not divide the
+    /// channels, or the activation has no neighbours; when there are context channels, but no external context; when a
+    /// hyper function without layers has another number of inputs than of outputs; when the temperature or its inverse is
+    /// not positive and finite or the activation has no spatial attention; when the parameters would not fit into memory;
+    /// and when `DYRELU_LEVEL` does not name a level of this machine.
     pub fn build(self) -> Result<Layer<A, T>, Error> {
         let seed = self.seed;
-        self.build_with(|channels, hidden| Parameters::random::<A>(channels, hidden, seed))
+        self.build_with(|sizes| Parameters::random::<A>(sizes, seed))
     }
 
-    /// Makes the layer with other parameters, for its channels and hidden units.
+    /// What the layer would hold, and compute for a sample of this many positions.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build), for sizes that make no layer.
+    pub fn cost(&self, positions: usize) -> Result<Cost, Error> {
+        let sizes = self.sizes()?;
+        Ok(CostModel::of::<A>().cost(sizes.channels, positions, sizes.hidden, sizes.inputs))
+    }
+
+    /// Makes the layer with other parameters, for its sizes.
     pub(super) fn build_with(
         self,
-        parameters: impl FnOnce(usize, usize) -> Result<Parameters<T>, Error>,
+        parameters: impl FnOnce(Sizes) -> Result<Parameters<T>, Error>,
     ) -> Result<Layer<A, T>, Error> {
-        let channels = at_least_one("channels", self.channels)?;
-        let hidden = match self.hidden {
-            Hidden::Reduction(reduction) => (channels / at_least_one("reduction", reduction)?).max(1),
-            Hidden::Units(units) => at_least_one("hidden units", units)?,
-        };
+        let sizes = self.sizes()?;
         if let Some(temperature) = self.temperature {
             check_temperature::<A, T>(temperature)?;
         }
-        let () = const { check_lengths::<A>() };
+        let () = const { check_description::<A>() };
         let level = level::of_layers()?;
         Ok(Layer {
-            channels,
-            hidden,
-            temperature: self.temperature.unwrap_or(10.0),
+            sizes,
+            temperature: self.temperature.unwrap_or(match A::ATTENTION {
+                Attention::Softmax => 10.0,
+                Attention::Normalised => 1.0,
+            }),
             level,
-            parameters: parameters(channels, hidden)?,
-            init: constants::<A, T>(|coefficient| coefficient.init),
-            lambda: constants::<A, T>(super::parameters::lambda_of),
+            parameters: parameters(sizes)?,
+            statistics: Statistics::default(),
+            constants: Constants::of::<A>(sizes),
             generation: 0,
             workspaces: Workspaces::default(),
             activation: PhantomData,
         })
+    }
+
+    fn sizes(&self) -> Result<Sizes, Error> {
+        let channels = at_least_one("channels", self.channels)?;
+        let groups = self.groups_of(channels)?;
+        if self.context_channels.is_some() && !has_external_context::<A>() {
+            return Err(option(
+                "context channels",
+                "left alone: only `hyper(context = \"external\")` has them",
+                self.context_channels,
+            ));
+        }
+        if is_static::<A>() {
+            return Ok(Sizes {
+                channels,
+                inputs: 0,
+                hidden: 0,
+                outputs: 0,
+                groups,
+            });
+        }
+        let too_many = || option("channels", "small enough to count the outputs", Some(channels));
+        let [dynamic, pieces] = [dynamic_count::<A>(), set_shape::<A>()[1]];
+        let sets = sets::<A>(channels);
+        let outputs = sets.checked_mul(dynamic * pieces).ok_or_else(too_many)?;
+        let default = match hyper_layers::<A>() {
+            0 if has_external_context::<A>() => outputs,
+            _ => channels,
+        };
+        let context = at_least_one("context channels", self.context_channels.unwrap_or(default))?;
+        let inputs = match A::HYPER.context {
+            Context::PooledHalves => channels.checked_mul(2).ok_or_else(too_many)?,
+            Context::Pooled | Context::External => context,
+        };
+        let hidden = match (hyper_layers::<A>(), self.hidden) {
+            (0, _) if inputs != outputs => {
+                return Err(Error::Option {
+                    option: "inputs of a hyper function without layers",
+                    expected: "as many as it has outputs",
+                    found: format!("{inputs} inputs and {outputs} outputs"),
+                });
+            }
+            (0 | 1, _) => 0,
+            (_, Hidden::Units(units)) => at_least_one("hidden units", units)?,
+            (_, Hidden::Reduction(reduction)) => {
+                let units = context / at_least_one("reduction", reduction)?;
+                let divisor = at_least_one("divisor of the hidden units", self.divisor)?;
+                divisible_by(units, divisor)
+                    .ok_or_else(too_many)?
+                    .max(at_least_one("least hidden units", self.at_least)?)
+            }
+        };
+        Ok(Sizes {
+            channels,
+            inputs,
+            hidden,
+            outputs,
+            groups,
+        })
+    }
+
+    /// G, 1 for an activation that has none.
+    fn groups_of(&self, channels: usize) -> Result<usize, Error> {
+        if A::NEIGHBOURS.is_empty() {
+            return match self.groups {
+                None => Ok(1),
+                groups => Err(option(
+                    "groups",
+                    "left alone: only `neighbours(…)` has them",
+                    groups,
+                )),
+            };
+        }
+        let shifts = A::NEIGHBOURS.iter().any(|neighbour| neighbour.groups != 0);
+        match self.groups {
+            None if shifts => Err(option("groups", "set: a neighbour is groups further", None)),
+            None => Ok(1),
+            Some(groups) if groups > 0 && channels.is_multiple_of(groups) => Ok(groups),
+            groups => Err(option("groups", "a divisor of the channels", groups)),
+        }
+    }
+}
+
+/// The multiple of `divisor` that the networks of the `MobileNet` family take for `units`, if it can be counted.
+fn divisible_by(units: usize, divisor: usize) -> Option<usize> {
+    let nearest = (units.checked_add(divisor / 2)? / divisor * divisor).max(divisor);
+    if nearest as f64 >= 0.9 * units as f64 {
+        Some(nearest)
+    } else {
+        nearest.checked_add(divisor)
     }
 }
 
@@ -130,22 +286,30 @@ impl<A: DynamicActivation, T> fmt::Debug for LayerBuilder<A, T> {
         f.debug_struct("LayerBuilder")
             .field("activation", &A::NAME)
             .field("channels", &self.channels)
+            .field("context_channels", &self.context_channels)
+            .field("groups", &self.groups)
             .field("hidden", &self.hidden)
+            .field("divisor", &self.divisor)
+            .field("at_least", &self.at_least)
             .field("temperature", &self.temperature)
             .field("seed", &self.seed)
             .finish_non_exhaustive()
     }
 }
 
-fn at_least_one(option: &'static str, value: usize) -> Result<usize, Error> {
+fn at_least_one(name: &'static str, value: usize) -> Result<usize, Error> {
     if value > 0 {
         return Ok(value);
     }
-    Err(Error::Option {
+    Err(option(name, "at least 1", Some(value)))
+}
+
+fn option(option: &'static str, expected: &'static str, found: Option<usize>) -> Error {
+    Error::Option {
         option,
-        expected: "at least 1",
-        found: value.to_string(),
-    })
+        expected,
+        found: found.map_or_else(|| "none".to_owned(), |found| found.to_string()),
+    }
 }
 
 fn check_temperature<A: DynamicActivation, T: Scalar>(temperature: f64) -> Result<(), Error> {
@@ -167,29 +331,23 @@ fn check_temperature<A: DynamicActivation, T: Scalar>(temperature: f64) -> Resul
 }
 
 /// A description by hand may be inconsistent: that is an error of compilation.
-const fn check_lengths<A: DynamicActivation>() {
+const fn check_description<A: DynamicActivation>() {
     assert!(
-        A::COEFFICIENTS.len() == <A::Pieces as PieceSet<A>>::P,
-        "DynamicActivation::COEFFICIENTS must describe each of the P coefficients of `Pieces<K, P>`"
+        A::COEFFICIENTS.len() + A::NEIGHBOURS.len() == <A::Pieces as PieceSet<A>>::P,
+        "DynamicActivation::COEFFICIENTS and NEIGHBOURS must describe each of the P arguments of `Pieces<K, P>`"
     );
+    assert!(A::HYPER.layers <= 2, "a hyper function has at most 2 layers");
     let mut p = 0;
     while p < A::COEFFICIENTS.len() {
-        let coefficient = A::COEFFICIENTS[p];
-        let (init, lambda) = (coefficient.init, super::parameters::lambda_of(&coefficient));
+        let Coefficient { init, source, .. } = A::COEFFICIENTS[p];
+        let lambda = match source {
+            Source::Dynamic { lambda, .. } => lambda,
+            Source::Learned { .. } => PerPiece::Same(0.0),
+        };
         assert!(
             init.fits(<A::Pieces as PieceSet<A>>::K) && lambda.fits(<A::Pieces as PieceSet<A>>::K),
             "PerPiece::Each needs one value for each of the K pieces of `Pieces<K, P>`"
         );
         p += 1;
     }
-}
-
-/// A constant of every coefficient, `[P, K]`.
-pub(super) fn constants<A: DynamicActivation, T: Scalar>(constant: fn(&Coefficient) -> PerPiece) -> Vec<T> {
-    let mut constants = Vec::with_capacity(set_len::<A>());
-    for coefficient in A::COEFFICIENTS {
-        let per_piece = constant(coefficient);
-        constants.extend((0..<A::Pieces as PieceSet<A>>::K).map(|k| T::from_f64(per_piece.of(k))));
-    }
-    constants
 }

@@ -1,6 +1,8 @@
 //! [`Cache`]: what the hyper function and the attention computed for one input.
 
-use super::{Extent, set_len, set_shape};
+use super::is_normalised;
+use super::sizes::{Extent, Sizes, set_len, set_shape, sets};
+use super::statistics::Statistics;
 use crate::{DynamicActivation, Scalar, Sharing};
 use core::fmt;
 use ndarray::{ArrayView, ArrayView2, ArrayView4, ShapeBuilder};
@@ -18,16 +20,16 @@ pub struct Cache<T> {
     pub(super) coefficients: Vec<T>,
     pub(super) softmax: Vec<T>,
     pub(super) attention: Vec<T>,
+    /// The scores of a normalised attention, after their normalisation and before weight and bias.
+    pub(super) normalised: Vec<T>,
+    pub(super) statistics: Statistics,
 }
 
 impl<T: Scalar> Cache<T> {
-    /// The mean of x over its spatial axes, `[N, C]`.
+    /// What the hyper function saw, `[N, M]`: the mean of x over its spatial axes, or another [`Context`](crate::Context).
     #[must_use]
     pub fn pooled(&self) -> ArrayView2<'_, T> {
-        let Extent {
-            samples, channels, ..
-        } = self.origin.extent;
-        view((samples, channels), &self.pooled)
+        view((self.origin.extent.samples, self.origin.inputs), &self.pooled)
     }
 
     /// The hidden units of the hyper function, `[N, H]`.
@@ -36,16 +38,16 @@ impl<T: Scalar> Cache<T> {
         view((self.origin.extent.samples, self.origin.hidden), &self.hidden)
     }
 
-    /// The coefficients, `[N, C or 1, P, K]`; in mode C those that the attention multiplies.
+    /// The coefficients, dynamic and learned, `[N, C or 1, P, K]`; in mode C those that the attention multiplies.
     #[must_use]
     pub fn coefficients(&self) -> ArrayView4<'_, T> {
         let Origin {
             extent,
-            sharing,
+            sets,
             set_shape: [p, k],
             ..
         } = self.origin;
-        view((extent.samples, extent.sets(sharing), p, k), &self.coefficients)
+        view((extent.samples, sets, p, k), &self.coefficients)
     }
 
     /// The spatial attention π of mode C, `[N, S]` with S positions; `None` in modes A and B.
@@ -62,19 +64,27 @@ impl<T: Scalar> Cache<T> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Origin {
     pub(super) extent: Extent,
+    inputs: usize,
     hidden: usize,
+    outputs: usize,
     sharing: Sharing,
+    sets: usize,
     /// P, K.
     set_shape: [usize; 2],
+    normalised: bool,
 }
 
 impl Origin {
-    pub(super) fn of<A: DynamicActivation>(extent: Extent, hidden: usize) -> Self {
+    pub(super) fn of<A: DynamicActivation>(extent: Extent, sizes: Sizes) -> Self {
         Self {
             extent,
-            hidden,
+            inputs: sizes.inputs,
+            hidden: sizes.hidden,
+            outputs: sizes.outputs,
             sharing: A::SHARING,
+            sets: sets::<A>(extent.channels),
             set_shape: set_shape::<A>(),
+            normalised: is_normalised::<A>(),
         }
     }
 }
@@ -88,15 +98,24 @@ impl fmt::Display for Origin {
                     channels,
                     positions,
                 },
+            inputs,
             hidden,
+            outputs,
             sharing,
             set_shape: [p, k],
+            normalised,
+            ..
         } = self;
-        write!(
-            f,
-            "N = {samples}, {channels} channels, {positions} positions, {hidden} hidden units, "
-        )?;
-        write!(f, "P = {p}, K = {k}, sharing mode {sharing:?}")
+        write!(f, "N = {samples}, {channels} channels, {positions} positions, ")?;
+        if inputs != channels {
+            write!(f, "{inputs} inputs of the hyper function, ")?;
+        }
+        write!(f, "{hidden} hidden units, P = {p}, K = {k}, ")?;
+        if *outputs != self.sets * p * k {
+            write!(f, "{outputs} raw values, ")?;
+        }
+        let attention = if *normalised { ", normalised" } else { "" };
+        write!(f, "sharing mode {sharing:?}{attention}")
     }
 }
 
@@ -114,9 +133,13 @@ impl<T> Default for Cache<T> {
                     channels: 0,
                     positions: 0,
                 },
+                inputs: 0,
                 hidden: 0,
+                outputs: 0,
                 sharing: Sharing::Spatial,
+                sets: 0,
                 set_shape: [0, 0],
+                normalised: false,
             },
             pooled: Vec::new(),
             hidden: Vec::new(),
@@ -124,32 +147,31 @@ impl<T> Default for Cache<T> {
             coefficients: Vec::new(),
             softmax: Vec::new(),
             attention: Vec::new(),
+            normalised: Vec::new(),
+            statistics: Statistics::default(),
         }
     }
 }
 
 impl<T: Scalar> Cache<T> {
     /// Makes place for all that a layer of `A` computes.
-    pub(super) fn resize<A: DynamicActivation>(&mut self, extent: Extent, hidden: usize) {
-        let Extent {
-            samples,
-            channels,
-            positions,
-        } = extent;
-        let coefficients = samples * extent.sets(A::SHARING) * set_len::<A>();
-        let scores = if A::SHARING == Sharing::Unshared {
-            samples * positions
-        } else {
-            0
+    pub(super) fn resize<A: DynamicActivation>(&mut self, extent: Extent, sizes: Sizes) {
+        let samples = extent.samples;
+        let scores = match A::SHARING {
+            Sharing::Unshared => samples * extent.positions,
+            _ => 0,
         };
-        self.origin = Origin::of::<A>(extent, hidden);
+        let normalised = if is_normalised::<A>() { scores } else { 0 };
+        let coefficients = samples * sets::<A>(sizes.channels) * set_len::<A>();
+        self.origin = Origin::of::<A>(extent, sizes);
         for (array, len) in [
-            (&mut self.pooled, samples * channels),
-            (&mut self.hidden, samples * hidden),
-            (&mut self.residuals, coefficients),
+            (&mut self.pooled, samples * sizes.inputs),
+            (&mut self.hidden, samples * sizes.hidden),
+            (&mut self.residuals, samples * sizes.outputs),
             (&mut self.coefficients, coefficients),
             (&mut self.softmax, scores),
             (&mut self.attention, scores),
+            (&mut self.normalised, normalised),
         ] {
             array.resize(len, T::default());
         }

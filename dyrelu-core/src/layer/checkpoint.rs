@@ -1,10 +1,14 @@
 //! Saving and loading a [`Layer`] as a safetensors file.
 
-use super::builder::constants;
+use super::constants::{self, per_piece};
 use super::parameters::{self, Parameters};
-use super::{Layer, set_len};
+use super::sizes::{
+    Sizes, dynamic_count, has_external_context, hyper_layers, pools_channels, set_shape, sets,
+};
+use super::statistics::Statistics;
+use super::{Convention, Layer, is_normalised};
 use crate::{Coefficient, DynamicActivation, Error, PerPiece, Scalar, Sharing};
-use ndarray::{ArrayD, IxDyn};
+use ndarray::{ArrayD, Axis, IxDyn};
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
 use std::collections::HashMap;
@@ -12,8 +16,13 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
-/// The metadata entry for τ.
-const TEMPERATURE: &str = "temperature";
+/// The metadata entry for what is not to be seen from the tensors, such as `channels=64 temperature=10`. One entry only:
+/// the crate writes several in the random order of a hash map.
+const OPTIONS: &str = "options";
+
+/// The running statistics of a normalised attention, `[1]`.
+const RUNNING_MEAN: &str = "attention.norm.running_mean";
+const RUNNING_VARIANCE: &str = "attention.norm.running_var";
 
 /// The constants that the PyTorch module saves beside the parameters, as λ and init `[P·K]`.
 const LAMBDAS: &str = "lambdas";
@@ -91,25 +100,30 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         let tensors = Tensors {
             tensors: &tensors,
             prefix: "",
+            convention: Convention::NATIVE,
         };
-        let fc1_weight = tensors.get::<A>(parameters::FC1_WEIGHT)?;
-        let (hidden, channels) = match *fc1_weight.shape() {
-            [hidden, channels, ref rest @ ..] if hidden > 0 && channels > 0 && all_one(rest) => {
-                (hidden, channels)
+        let options = Options::read(bytes)?;
+        let mut builder = A::layer(tensors.channels::<A>(options.channels)?);
+        if hyper_layers::<A>() > 0 {
+            let name = match hyper_layers::<A>() {
+                1 => parameters::FC_WEIGHT,
+                _ => parameters::FC1_WEIGHT,
+            };
+            let [units, inputs] = tensors.matrix::<A>(name, "[hidden units, channels], each at least 1")?;
+            builder = builder.hidden(units);
+            if has_external_context::<A>() {
+                builder = builder.context_channels(inputs);
             }
-            ref found => {
-                return Err(Error::TensorShape {
-                    name: parameters::FC1_WEIGHT.into(),
-                    expected: "[hidden units, channels], each at least 1".into(),
-                    found: found.into(),
-                });
-            }
-        };
-        let mut builder = A::layer(channels).hidden(hidden);
-        if let Some(temperature) = temperature::<A>(bytes)? {
+        }
+        if let Some(groups) = options.groups.filter(|_| !A::NEIGHBOURS.is_empty()) {
+            builder = builder.groups(groups);
+        }
+        if let Some(temperature) = options.temperature.filter(|_| A::SHARING == Sharing::Unshared) {
             builder = builder.temperature(temperature);
         }
-        builder.build_with(|channels, hidden| tensors.parameters::<A, T>(channels, hidden))
+        let mut layer = builder.build_with(|sizes| tensors.parameters::<A, T>(sizes))?;
+        layer.statistics = tensors.statistics::<A, T>()?;
+        Ok(layer)
     }
 
     /// Replaces all parameters by the tensors whose names begin with `prefix`, such as `"features.3.act."`.
@@ -120,13 +134,33 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     ///
     /// As [`from_safetensors`](Self::from_safetensors). The layer is unchanged then.
     pub fn load_tensors(&mut self, tensors: &SafeTensors<'_>, prefix: &str) -> Result<(), Error> {
-        let tensors = Tensors { tensors, prefix };
-        self.parameters = tensors.parameters::<A, T>(self.channels, self.hidden)?;
+        self.load_tensors_as(Convention::NATIVE, tensors, prefix)
+    }
+
+    /// [`load_tensors`](Self::load_tensors) from a checkpoint with the names and the order of another implementation.
+    ///
+    /// # Errors
+    ///
+    /// As [`load_tensors`](Self::load_tensors). The layer is unchanged then.
+    pub fn load_tensors_as(
+        &mut self,
+        convention: Convention,
+        tensors: &SafeTensors<'_>,
+        prefix: &str,
+    ) -> Result<(), Error> {
+        let tensors = Tensors {
+            tensors,
+            prefix,
+            convention,
+        };
+        let parameters = tensors.parameters::<A, T>(self.sizes)?;
+        self.statistics = tensors.statistics::<A, T>()?;
+        self.parameters = parameters;
         self.generation += 1;
         Ok(())
     }
 
-    /// Name, shape and little-endian bytes of each parameter.
+    /// Name, shape and little-endian bytes of each parameter, and of the running statistics.
     fn bytes(&self) -> Vec<(&'static str, Vec<usize>, Vec<u8>)> {
         let bytes = self.parameters.iter().map(|(name, values)| {
             let mut bytes = Vec::with_capacity(values.len() * size_of::<T>());
@@ -135,7 +169,15 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
             }
             (name, values.shape().to_vec(), bytes)
         });
-        bytes.collect()
+        let mut bytes: Vec<_> = bytes.collect();
+        if let Some((mean, variance)) = self.running_statistics() {
+            for (name, value) in [(RUNNING_MEAN, mean), (RUNNING_VARIANCE, variance)] {
+                let mut le = Vec::new();
+                T::from_f64(value).write_le(&mut le);
+                bytes.push((name, vec![1], le));
+            }
+        }
+        bytes
     }
 
     fn views<'a>(
@@ -148,31 +190,67 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         })
     }
 
-    /// τ in mode C. One entry only: the crate writes several in the random order of a hash map.
+    /// The options that the tensors do not tell.
     fn metadata(&self) -> Option<HashMap<String, String>> {
-        (A::SHARING == Sharing::Unshared)
-            .then(|| HashMap::from([(TEMPERATURE.to_owned(), self.temperature.to_string())]))
+        let mut options = format!("channels={}", self.sizes.channels);
+        if !A::NEIGHBOURS.is_empty() {
+            options += &format!(" groups={}", self.sizes.groups);
+        }
+        if A::SHARING == Sharing::Unshared {
+            options += &format!(" temperature={}", self.temperature);
+        }
+        Some(HashMap::from([(OPTIONS.to_owned(), options)]))
     }
 }
 
-/// τ from the metadata of a file, if the activation has one and the file says it.
-fn temperature<A: DynamicActivation>(bytes: &[u8]) -> Result<Option<f64>, Error> {
-    let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(Error::Safetensors)?;
-    let text = metadata
-        .metadata()
-        .as_ref()
-        .and_then(|metadata| metadata.get(TEMPERATURE));
-    let Some(text) = text.filter(|_| A::SHARING == Sharing::Unshared) else {
-        return Ok(None);
-    };
-    match text.parse::<f64>() {
-        Ok(temperature) if temperature > 0.0 && temperature.is_finite() => Ok(Some(temperature)),
-        _ => Err(Error::Metadata {
-            name: TEMPERATURE,
-            expected: "a positive number",
+/// The options in the metadata of a file.
+#[derive(Debug, Default)]
+struct Options {
+    channels: Option<usize>,
+    groups: Option<usize>,
+    temperature: Option<f64>,
+}
+
+impl Options {
+    /// The options of a file, which has none if another program has written it.
+    fn read(bytes: &[u8]) -> Result<Self, Error> {
+        let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(Error::Safetensors)?;
+        let text = metadata
+            .metadata()
+            .as_ref()
+            .and_then(|metadata| metadata.get(OPTIONS));
+        let Some(text) = text else {
+            return Ok(Self::default());
+        };
+        Self::parse(text).ok_or_else(|| Error::Metadata {
+            name: OPTIONS,
+            expected: "some of `channels=64 groups=4 temperature=10` with positive numbers",
             found: text.clone(),
-        }),
+        })
     }
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut options = Self::default();
+        for option in text.split_whitespace() {
+            let (name, value) = option.split_once('=')?;
+            match name {
+                "channels" => options.channels = Some(positive(value)?),
+                "groups" => options.groups = Some(positive(value)?),
+                "temperature" => {
+                    let temperature = value.parse::<f64>().ok()?;
+                    options.temperature =
+                        (temperature > 0.0 && temperature.is_finite()).then_some(temperature);
+                    options.temperature?;
+                }
+                _ => return None,
+            }
+        }
+        Some(options)
+    }
+}
+
+fn positive(text: &str) -> Option<usize> {
+    text.parse().ok().filter(|&number| number > 0)
 }
 
 /// The tensors of a file that belong to one layer.
@@ -180,11 +258,13 @@ fn temperature<A: DynamicActivation>(bytes: &[u8]) -> Result<Option<f64>, Error>
 struct Tensors<'a> {
     tensors: &'a SafeTensors<'a>,
     prefix: &'a str,
+    convention: Convention,
 }
 
 impl<'a> Tensors<'a> {
-    fn full_name(self, name: &str) -> String {
-        format!("{}{name}", self.prefix)
+    /// The name in the file of one of our own.
+    fn full_name(self, name: &'static str) -> String {
+        format!("{}{}", self.prefix, self.convention.name(name))
     }
 
     /// The names after the prefix.
@@ -199,7 +279,7 @@ impl<'a> Tensors<'a> {
         self.names().any(|found| found == name)
     }
 
-    fn get<A: DynamicActivation>(self, name: &str) -> Result<TensorView<'a>, Error> {
+    fn get<A: DynamicActivation>(self, name: &'static str) -> Result<TensorView<'a>, Error> {
         self.tensors
             .tensor(&self.full_name(name))
             .map_err(|_| Error::MissingTensor {
@@ -210,7 +290,11 @@ impl<'a> Tensors<'a> {
     }
 
     /// The values of a tensor, if it has this shape, perhaps followed by axes of length 1.
-    fn read<A: DynamicActivation, T: Scalar>(self, name: &str, shape: &[usize]) -> Result<ArrayD<T>, Error> {
+    fn read<A: DynamicActivation, T: Scalar>(
+        self,
+        name: &'static str,
+        shape: &[usize],
+    ) -> Result<ArrayD<T>, Error> {
         let tensor = self.get::<A>(name)?;
         if tensor.dtype() != T::DTYPE {
             let (expected, found) = (T::DTYPE, tensor.dtype());
@@ -235,31 +319,97 @@ impl<'a> Tensors<'a> {
         Ok(ArrayD::from_shape_vec(IxDyn(shape), values).expect("the length was checked with the file"))
     }
 
+    /// The two axes of a matrix, which may be followed by axes of length 1.
+    fn matrix<A: DynamicActivation>(self, name: &'static str, expected: &str) -> Result<[usize; 2], Error> {
+        match *self.get::<A>(name)?.shape() {
+            [rows, columns, ref rest @ ..] if rows > 0 && columns > 0 && all_one(rest) => Ok([rows, columns]),
+            ref found => Err(Error::TensorShape {
+                name: name.into(),
+                expected: expected.into(),
+                found: found.into(),
+            }),
+        }
+    }
+
+    /// C, from the options or else from the tensors.
+    fn channels<A: DynamicActivation>(self, option: Option<usize>) -> Result<usize, Error> {
+        if let Some(channels) = option {
+            return Ok(channels);
+        }
+        if pools_channels::<A>() && hyper_layers::<A>() > 0 {
+            let name = match hyper_layers::<A>() {
+                1 => parameters::FC_WEIGHT,
+                _ => parameters::FC1_WEIGHT,
+            };
+            let [_, channels] = self.matrix::<A>(name, "[hidden units, channels], each at least 1")?;
+            return Ok(channels);
+        }
+        if A::SHARING == Sharing::Unshared {
+            let [_, channels] = self.matrix::<A>(
+                parameters::ATTENTION_WEIGHT,
+                "[1, channels], at least one channel",
+            )?;
+            return Ok(channels);
+        }
+        // A learned coefficient with a value for each channel has at least two, or one for the only channel.
+        for (_, coefficient, sets) in parameters::learned::<A>(2) {
+            if sets == 2
+                && let Some(&channels) = self.get::<A>(coefficient.name)?.shape().first()
+            {
+                return Ok(channels);
+            }
+        }
+        Err(Error::Metadata {
+            name: OPTIONS,
+            expected: "`channels=…`, which no tensor of this activation tells",
+            found: String::new(),
+        })
+    }
+
     /// All parameters of a layer, if the tensors are exactly those of such a layer.
-    fn parameters<A: DynamicActivation, T: Scalar>(
-        self,
-        channels: usize,
-        hidden: usize,
-    ) -> Result<Parameters<T>, Error> {
+    fn parameters<A: DynamicActivation, T: Scalar>(self, sizes: Sizes) -> Result<Parameters<T>, Error> {
         self.check_names::<A>()?;
-        self.check_constants::<A, T>(LAMBDAS, parameters::lambda_of)?;
-        self.check_constants::<A, T>(INIT_V, |coefficient| coefficient.init)?;
-        Parameters::new::<A>(channels, hidden, |parameter| {
-            self.read::<A, T>(parameter.name, &parameter.shape)
+        self.check_constants::<A, T>(LAMBDAS, constants::lambda)?;
+        self.check_constants::<A, T>(INIT_V, |coefficient| {
+            constants::lambda(coefficient).map(|_| coefficient.init)
+        })?;
+        Parameters::new::<A>(sizes, |parameter| {
+            let values = self.read::<A, T>(parameter.name, &parameter.shape)?;
+            if ![parameters::FC2_WEIGHT, parameters::FC2_BIAS].contains(&parameter.name) {
+                return Ok(values);
+            }
+            let [_, pieces] = set_shape::<A>();
+            let shape = [sets::<A>(sizes.channels), dynamic_count::<A>(), pieces];
+            let rows: Vec<usize> = (0..sizes.outputs)
+                .map(|i| self.convention.order.row(i, shape))
+                .collect();
+            Ok(values.select(Axis(0), &rows))
+        })
+    }
+
+    /// The running statistics, of an activation that has them.
+    fn statistics<A: DynamicActivation, T: Scalar>(self) -> Result<Statistics, Error> {
+        if !is_normalised::<A>() {
+            return Ok(Statistics::default());
+        }
+        let number = |name| Ok(self.read::<A, T>(name, &[1])?[[0]].to_f64());
+        Ok(Statistics {
+            mean: number(RUNNING_MEAN)?,
+            variance: number(RUNNING_VARIANCE)?,
         })
     }
 
     /// The constants of a checkpoint, if it has them, must be those of the activation.
     fn check_constants<A: DynamicActivation, T: Scalar>(
         self,
-        name: &str,
-        constant: fn(&Coefficient) -> PerPiece,
+        name: &'static str,
+        constant: fn(&Coefficient) -> Option<PerPiece>,
     ) -> Result<(), Error> {
         if !self.contains(name) {
             return Ok(());
         }
-        let expected = constants::<A, T>(constant);
-        let found = self.read::<A, T>(name, &[set_len::<A>()])?;
+        let expected = per_piece::<A, T>(constant);
+        let found = self.read::<A, T>(name, &[expected.len()])?;
         if found.iter().eq(&expected) {
             return Ok(());
         }
@@ -272,11 +422,13 @@ impl<'a> Tensors<'a> {
 
     /// A tensor that the layer does not know belongs to something else, and the layer would be wrong.
     fn check_names<A: DynamicActivation>(self) -> Result<(), Error> {
-        let expected = parameters::names::<A>();
-        let unknown = self
-            .names()
-            .filter(|name| !expected.contains(name) && ![LAMBDAS, INIT_V].contains(name));
-        match sorted(unknown.map(|name| self.full_name(name)))
+        let expected = tensor_names::<A>();
+        let is_known = |found: &str| {
+            let mut expected = expected.iter().map(|name| self.convention.name(name));
+            expected.any(|name| name == found) || [LAMBDAS, INIT_V].contains(&found)
+        };
+        let unknown = self.names().filter(|name| !is_known(name));
+        match sorted(unknown.map(|name| format!("{}{name}", self.prefix)))
             .into_iter()
             .next()
         {
@@ -289,11 +441,20 @@ impl<'a> Tensors<'a> {
     }
 
     fn expected_names<A: DynamicActivation>(self) -> Vec<String> {
-        parameters::names::<A>()
+        tensor_names::<A>()
             .iter()
             .map(|name| self.full_name(name))
             .collect()
     }
+}
+
+/// The names of all tensors of a layer's checkpoint.
+fn tensor_names<A: DynamicActivation>() -> Vec<&'static str> {
+    let mut names = parameters::names::<A>();
+    if is_normalised::<A>() {
+        names.extend([RUNNING_MEAN, RUNNING_VARIANCE]);
+    }
+    names
 }
 
 fn all_one(axes: &[usize]) -> bool {

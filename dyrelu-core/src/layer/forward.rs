@@ -3,13 +3,24 @@
 use super::layout::{self, Layout};
 use super::plan::Plan;
 use super::samples::Samples;
-use super::workspace::{PackedWeights, Workspace};
-use super::{Cache, Extent, Layer, check_shape};
+use super::sizes::{has_external_context, needs_rows};
+use super::statistics::Statistics;
+use super::workspace::{Packed, Workspace};
+use super::{Cache, Extent, Layer, check_shape, is_normalised, parameters, slice, slice_mut};
 use crate::kernels::attention;
 use crate::parallel;
 use crate::{DynamicActivation, Error, Scalar};
 use core::ops::Range;
 use ndarray::{Array, ArrayRef, Dimension};
+
+/// What a pass reads besides x.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pass<'a, T> {
+    /// The means of the external context, `[N, M]`, if the activation has one.
+    pub(super) context: Option<&'a [T]>,
+    /// Whether scores are normalised by their own statistics.
+    pub(super) training: bool,
+}
 
 impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     /// The activation of `x`, see [`Layer`] for the formula.
@@ -20,12 +31,11 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Rank`] and [`Error::Channels`] for an input that does not fit the layer.
+    /// [`Error::Rank`] and [`Error::Channels`] for an input that does not fit the layer; [`Error::Context`] when the
+    /// activation needs an external context, see [`with_context`](Self::with_context).
     pub fn forward<D: Dimension>(&self, x: &ArrayRef<T, D>) -> Result<Array<T, D>, Error> {
-        self.extent(x.shape())?;
-        let mut y = layout::zeros_like(x);
-        self.forward_into(x, &mut y)?;
-        Ok(y)
+        self.check_no_context()?;
+        self.forward_pass(None, x)
     }
 
     /// [`forward`](Self::forward) into an array that is there already.
@@ -38,47 +48,31 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         x: &ArrayRef<T, D>,
         y: &mut ArrayRef<T, D>,
     ) -> Result<(), Error> {
-        let extent = self.extent(x.shape())?;
-        check_shape("output", x.shape(), y.shape())?;
-        if !x.is_empty() {
-            self.workspaces.with(|Workspace { cache, weights, .. }| {
-                self.forward_arrays(extent, x, y, cache, weights);
-            });
-        }
-        Ok(())
+        self.check_no_context()?;
+        self.forward_into_pass(None, x, y)
     }
 
-    /// [`forward`](Self::forward), with the output in the place of the input, and no second array.
+    /// [`forward`](Self::forward), with the output in the place of the input, and no second array but for activations
+    /// with [neighbours](crate::Neighbour).
     ///
     /// # Errors
     ///
     /// As [`forward`](Self::forward). x is unchanged then.
     pub fn forward_inplace<D: Dimension>(&self, x: &mut ArrayRef<T, D>) -> Result<(), Error> {
-        let extent = self.extent(x.shape())?;
-        let Some((layout, slice)) = layout::slice_mut(x) else {
-            let y = self.forward(x)?;
-            x.assign(&y);
-            return Ok(());
-        };
-        if !slice.is_empty() {
-            self.workspaces.with(|Workspace { cache, weights, .. }| {
-                self.forward_slices((extent, layout), &[], slice, cache, weights);
-            });
-        }
-        Ok(())
+        self.check_no_context()?;
+        self.forward_inplace_pass(None, x)
     }
 
-    /// [`forward`](Self::forward), together with what [`backward`](Self::backward) needs.
+    /// [`forward`](Self::forward), together with what [`backward`](Self::backward) needs. A
+    /// [normalised attention](crate::Attention::Normalised) is normalised by the statistics of this batch, see
+    /// [`update_statistics`](Self::update_statistics).
     ///
     /// # Errors
     ///
     /// As [`forward`](Self::forward).
     pub fn forward_train<D: Dimension>(&self, x: &ArrayRef<T, D>) -> Result<(Array<T, D>, Cache<T>), Error> {
-        self.extent(x.shape())?;
-        let mut y = layout::zeros_like(x);
-        let mut cache = Cache::default();
-        self.forward_train_into(x, &mut y, &mut cache)?;
-        Ok((y, cache))
+        self.check_no_context()?;
+        self.forward_train_pass(None, x)
     }
 
     /// [`forward_train`](Self::forward_train) into an array and a cache that are there already. The cache may be
@@ -93,24 +87,130 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         y: &mut ArrayRef<T, D>,
         cache: &mut Cache<T>,
     ) -> Result<(), Error> {
+        self.check_no_context()?;
+        self.forward_train_into_pass(None, x, y, cache)
+    }
+
+    pub(super) fn check_no_context(&self) -> Result<(), Error> {
+        if has_external_context::<A>() {
+            return Err(Error::Context {
+                expected: "beside x: call `with_context`".to_owned(),
+                found: "none".to_owned(),
+            });
+        }
+        Ok(())
+    }
+
+    // The same with the means of an external context, if the activation has one.
+
+    pub(super) fn forward_pass<D: Dimension>(
+        &self,
+        context: Option<&[T]>,
+        x: &ArrayRef<T, D>,
+    ) -> Result<Array<T, D>, Error> {
+        self.extent(x.shape())?;
+        let mut y = layout::zeros_like(x);
+        self.forward_into_pass(context, x, &mut y)?;
+        Ok(y)
+    }
+
+    pub(super) fn forward_into_pass<D: Dimension>(
+        &self,
+        context: Option<&[T]>,
+        x: &ArrayRef<T, D>,
+        y: &mut ArrayRef<T, D>,
+    ) -> Result<(), Error> {
         let extent = self.extent(x.shape())?;
         check_shape("output", x.shape(), y.shape())?;
+        if !x.is_empty() {
+            let pass = Pass {
+                context,
+                training: false,
+            };
+            self.workspaces.with(|Workspace { cache, packed, .. }| {
+                self.forward_arrays(pass, extent, x, y, cache, packed);
+            });
+        }
+        Ok(())
+    }
+
+    pub(super) fn forward_inplace_pass<D: Dimension>(
+        &self,
+        context: Option<&[T]>,
+        x: &mut ArrayRef<T, D>,
+    ) -> Result<(), Error> {
+        let extent = self.extent(x.shape())?;
+        let Some((layout, slice)) = layout::slice_mut(x).filter(|_| !needs_rows::<A>()) else {
+            let y = self.forward_pass(context, x)?;
+            x.assign(&y);
+            return Ok(());
+        };
+        if !slice.is_empty() {
+            let pass = Pass {
+                context,
+                training: false,
+            };
+            self.workspaces.with(|Workspace { cache, packed, .. }| {
+                self.forward_slices(pass, (extent, layout), &[], slice, cache, packed);
+            });
+        }
+        Ok(())
+    }
+
+    pub(super) fn forward_train_pass<D: Dimension>(
+        &self,
+        context: Option<&[T]>,
+        x: &ArrayRef<T, D>,
+    ) -> Result<(Array<T, D>, Cache<T>), Error> {
+        self.extent(x.shape())?;
+        let mut y = layout::zeros_like(x);
+        let mut cache = Cache::default();
+        self.forward_train_into_pass(context, x, &mut y, &mut cache)?;
+        Ok((y, cache))
+    }
+
+    pub(super) fn forward_train_into_pass<D: Dimension>(
+        &self,
+        context: Option<&[T]>,
+        x: &ArrayRef<T, D>,
+        y: &mut ArrayRef<T, D>,
+        cache: &mut Cache<T>,
+    ) -> Result<(), Error> {
+        let extent = self.extent(x.shape())?;
+        check_shape("output", x.shape(), y.shape())?;
+        let pass = Pass {
+            context,
+            training: true,
+        };
         self.workspaces
-            .with(|workspace| self.forward_arrays(extent, x, y, cache, &mut workspace.weights));
+            .with(|workspace| self.forward_arrays(pass, extent, x, y, cache, &mut workspace.packed));
         Ok(())
     }
 
     fn forward_arrays<D: Dimension>(
         &self,
+        pass: Pass<'_, T>,
         extent: Extent,
         x: &ArrayRef<T, D>,
         y: &mut ArrayRef<T, D>,
         cache: &mut Cache<T>,
-        weights: &mut PackedWeights<T>,
+        packed: &mut Packed<T>,
     ) {
+        if needs_rows::<A>() {
+            let x = x.as_standard_layout();
+            let slices = (extent, Layout::Rows);
+            if let Some(y) = y.as_slice_mut() {
+                self.forward_slices(pass, slices, slice(&x), y, cache, packed);
+            } else {
+                let mut standard = Array::from_elem(x.raw_dim(), T::default());
+                self.forward_slices(pass, slices, slice(&x), slice_mut(&mut standard), cache, packed);
+                y.assign(&standard);
+            }
+            return;
+        }
         let Some(layout) = Layout::of(y) else {
             let mut standard = Array::from_elem(x.raw_dim(), T::default());
-            self.forward_arrays(extent, x, &mut standard, cache, weights);
+            self.forward_arrays(pass, extent, x, &mut standard, cache, packed);
             y.assign(&standard);
             return;
         };
@@ -120,38 +220,56 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         }
         if let Some((_, y)) = layout::slice_mut(y) {
             let x = same.map_or(&[][..], |(_, x)| x);
-            self.forward_slices((extent, layout), x, y, cache, weights);
+            self.forward_slices(pass, (extent, layout), x, y, cache, packed);
         }
     }
 
     /// x is empty if it stands in y.
     fn forward_slices(
         &self,
+        pass: Pass<'_, T>,
         (extent, layout): (Extent, Layout),
         x: &[T],
         y: &mut [T],
         cache: &mut Cache<T>,
-        weights: &mut PackedWeights<T>,
+        packed: &mut Packed<T>,
     ) {
-        cache.resize::<A>(extent, self.hidden);
-        let weights = weights.update(self.level, self.generation, self.hyper());
-        let plan = Plan::new(extent, layout);
-        let samples = Samples {
-            count: extent.samples,
-            x,
-            y,
-            pooled: &mut cache.pooled,
-            hidden: &mut cache.hidden,
-            residuals: &mut cache.residuals,
-            coefficients: &mut cache.coefficients,
-            softmax: &mut cache.softmax,
-            attention: &mut cache.attention,
-        };
+        cache.resize::<A>(extent, self.sizes);
+        if let Some(context) = pass.context {
+            cache.pooled.copy_from_slice(context);
+        }
+        let operands = packed.update(self);
+        let plan = Plan::new::<A>(extent, layout);
+        if is_normalised::<A>() && pass.training {
+            // The statistics are those of all samples: these are pooled before any is applied.
+            let samples = Samples::of(x, y, cache);
+            plan.run(|| {
+                parallel::for_each(samples, plan.samples, &|samples| self.pool_samples(plan, samples));
+            });
+            self.normalise(cache);
+        }
+        let samples = Samples::of(x, y, cache);
         plan.run(|| {
             parallel::for_each(samples, plan.samples, &|samples| {
-                self.forward_samples(plan, weights, samples);
+                if is_normalised::<A>() && pass.training {
+                    self.apply_samples(plan, operands, samples);
+                } else {
+                    self.forward_samples(plan, operands, samples);
+                }
             });
         });
+    }
+
+    /// Normalises the scores of a batch by their own statistics.
+    fn normalise(&self, cache: &mut Cache<T>) {
+        cache.statistics = Statistics::of(cache.softmax.iter().map(|score| score.to_f64()));
+        let Statistics { mean, .. } = cache.statistics;
+        let inverse = cache.statistics.inverse_deviation();
+        let weight = self.parameters.slice(parameters::NORM_WEIGHT)[0];
+        for (score, normalised) in cache.softmax.iter_mut().zip(&mut cache.normalised) {
+            *normalised = T::from_f64((score.to_f64() - mean) * inverse);
+            *score = weight * *normalised;
+        }
     }
 
     /// What the attention of some channels is computed from.
@@ -159,7 +277,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         attention::Operands {
             positions,
             temperature: self.temperature,
-            weight: &self.parameters.slice(super::parameters::ATTENTION_WEIGHT)[channels],
+            weight: &self.parameters.slice(parameters::ATTENTION_WEIGHT)[channels],
         }
     }
 }

@@ -1,10 +1,12 @@
 //! [`GradSamples`]: the backward pass of some of a batch's samples, from the gradient of y to that of x.
 
-use super::Layer;
 use super::layout::Layout;
 use super::plan::Plan;
+use super::sizes::{is_static, pools_channels, pools_halves, pools_with_scores, sets};
+use super::workspace::Workspace;
+use super::{Cache, Layer};
 use crate::kernels::piecewise::{self, PieceSet};
-use crate::kernels::{attention, channels_last, coefficients, hyper, pool};
+use crate::kernels::{attention, channels_last, coefficients, halves, hyper, neighbours, pool};
 use crate::parallel::{self, split};
 use crate::{DynamicActivation, Scalar, Sharing};
 
@@ -22,8 +24,9 @@ pub(super) struct GradSamples<'a, T> {
     pub(super) grad_x: &'a mut [T],
     pub(super) grad_pooled: &'a mut [T],
     pub(super) grad_hidden: &'a mut [T],
-    /// And in the same place those of the residuals and of the raw values.
     pub(super) grad_coefficients: &'a mut [T],
+    /// And in the same place those of the raw values.
+    pub(super) grad_residuals: &'a mut [T],
     /// And in the same place those of the scores.
     pub(super) grad_attention: &'a mut [T],
     /// Of the attention's weight, for each sample.
@@ -42,6 +45,7 @@ split!(GradSamples {
     grad_pooled,
     grad_hidden,
     grad_coefficients,
+    grad_residuals,
     grad_attention,
     grad_weights,
 });
@@ -73,6 +77,34 @@ struct Means<'a, T> {
 
 split!(Means { grad_pooled, grad_x });
 
+impl<'a, T: Scalar> GradSamples<'a, T> {
+    /// All samples.
+    pub(super) fn of(
+        [x, grad_y]: [&'a [T]; 2],
+        cache: &'a Cache<T>,
+        grad_x: &'a mut [T],
+        workspace: &'a mut Workspace<T>,
+    ) -> Self {
+        Self {
+            count: cache.origin.extent.samples,
+            x,
+            hidden: &cache.hidden,
+            residuals: &cache.residuals,
+            coefficients: &cache.coefficients,
+            softmax: &cache.softmax,
+            attention: &cache.attention,
+            grad_y,
+            grad_x,
+            grad_pooled: &mut workspace.grad_pooled,
+            grad_hidden: &mut workspace.grad_hidden,
+            grad_coefficients: &mut workspace.grad_coefficients,
+            grad_residuals: &mut workspace.grad_residuals,
+            grad_attention: &mut workspace.grad_attention,
+            grad_weights: &mut workspace.grad_weights,
+        }
+    }
+}
+
 impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     /// Computes the gradients of everything but the parameters.
     ///
@@ -81,28 +113,43 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     pub(super) fn backward_samples(&self, plan: Plan, samples: GradSamples<'_, T>) {
         let (mut current, mut rest) = parallel::take(samples, plan.group());
         while current.count != 0 {
-            self.backward_pieces(plan, &mut current);
-            coefficients::backward(&self.lambda, current.grad_coefficients);
-            hyper::backward_pooled(
-                self.level,
-                self.hyper(),
-                [current.hidden, current.residuals],
-                current.grad_coefficients,
-                current.grad_hidden,
-                current.grad_pooled,
-            );
+            self.backward_apply(plan, &mut current);
             self.backward_pool(plan, &mut current);
             (current, rest) = parallel::take(rest, plan.group());
         }
     }
 
+    /// The first part: from the gradient of y to those of the context and of the scores.
+    pub(super) fn backward_apply(&self, plan: Plan, samples: &mut GradSamples<'_, T>) {
+        self.backward_pieces(plan, samples);
+        if !is_static::<A>() {
+            let operands = self.constants.coefficients::<A>(&self.constants.init);
+            coefficients::backward(operands, samples.grad_coefficients, samples.grad_residuals);
+            hyper::backward_pooled(
+                self.level,
+                self.hyper(),
+                [samples.hidden, samples.residuals],
+                samples.grad_residuals,
+                samples.grad_hidden,
+                samples.grad_pooled,
+            );
+        }
+        if A::SHARING == Sharing::Unshared {
+            let operands = self.attention(plan.extent.positions, 0..self.sizes.channels);
+            attention::softmax_backward(self.level, operands, samples.softmax, samples.grad_attention);
+        }
+    }
+
     fn backward_pieces(&self, plan: Plan, samples: &mut GradSamples<'_, T>) {
+        if !A::NEIGHBOURS.is_empty() {
+            return self.backward_neighbours(plan, samples);
+        }
         if plan.layout == Layout::ChannelsLast {
             return self.backward_channels_last(plan, samples);
         }
-        let len = plan.extent.row_len(A::SHARING);
+        let len = plan.extent.row_len::<A>();
         let rows = Rows {
-            count: samples.count * plan.extent.sets(A::SHARING),
+            count: samples.count * sets::<A>(self.sizes.channels),
             x: samples.x,
             coefficients: samples.coefficients,
             grad_y: samples.grad_y,
@@ -118,12 +165,32 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         }
     }
 
+    fn backward_neighbours(&self, plan: Plan, samples: &mut GradSamples<'_, T>) {
+        A::Pieces::backward_neighbours(
+            self.level,
+            neighbours::Operands {
+                positions: plan.extent.positions,
+                channels: self.sizes.channels,
+                coefficients: samples.coefficients,
+                attention: samples.attention,
+                sources: &self.constants.sources,
+            },
+            samples.x,
+            samples.grad_y,
+            piecewise::Gradients {
+                x: samples.grad_x,
+                coefficients: samples.grad_coefficients,
+                attention: samples.grad_attention,
+            },
+        );
+    }
+
     fn backward_channels_last(&self, plan: Plan, samples: &mut GradSamples<'_, T>) {
         A::Pieces::backward_channels_last(
             self.level,
             channels_last::piecewise::Operands {
                 positions: plan.extent.positions,
-                channels: self.channels,
+                channels: self.sizes.channels,
                 coefficients: samples.coefficients,
                 attention: samples.attention,
             },
@@ -159,21 +226,31 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         A::Pieces::backward(self.level, operands, x, grad_y, grads);
     }
 
-    /// Adds the gradients of the means, and in mode C of the scores, to that of x.
-    fn backward_pool(&self, plan: Plan, samples: &mut GradSamples<'_, T>) {
+    /// The second part: adds the gradients of the means, and in mode C of the scores, to that of x.
+    pub(super) fn backward_pool(&self, plan: Plan, samples: &mut GradSamples<'_, T>) {
         let positions = plan.extent.positions;
         let last = plan.layout == Layout::ChannelsLast;
-        if A::SHARING != Sharing::Unshared && last {
-            let shape = [positions, self.channels];
-            return channels_last::pool::backward(self.level, shape, samples.grad_pooled, samples.grad_x);
+        let shape = [positions, self.sizes.channels];
+        if pools_halves::<A>() {
+            let backward = if last {
+                channels_last::halves::backward
+            } else {
+                halves::backward
+            };
+            backward(self.level, shape, samples.x, samples.grad_pooled, samples.grad_x);
         }
-        if A::SHARING != Sharing::Unshared {
+        if A::SHARING == Sharing::Unshared {
+            self.backward_scores(plan, samples);
+        } else if pools_channels::<A>() {
+            if last {
+                return channels_last::pool::backward(self.level, shape, samples.grad_pooled, samples.grad_x);
+            }
             let means = Means {
                 count: samples.grad_pooled.len(),
                 grad_pooled: samples.grad_pooled,
                 grad_x: samples.grad_x,
             };
-            return parallel::for_each(
+            parallel::for_each(
                 means,
                 plan.channels,
                 &|Means {
@@ -183,12 +260,22 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
                 },
             );
         }
-        let operands = self.attention(positions, 0..self.channels);
-        attention::softmax_backward(self.level, operands, samples.softmax, samples.grad_attention);
+    }
+
+    /// Those of the scores, and of the means that come from the same way through x.
+    fn backward_scores(&self, plan: Plan, samples: &mut GradSamples<'_, T>) {
+        let positions = plan.extent.positions;
+        let channels = self.sizes.channels;
+        let operands = self.attention(positions, 0..channels);
         samples.grad_weights.fill(T::default());
-        for (n, grad_weight) in samples.grad_weights.chunks_exact_mut(self.channels).enumerate() {
-            let elements = n * self.channels * positions..(n + 1) * self.channels * positions;
-            let backward = if last {
+        for (n, grad_weight) in samples.grad_weights.chunks_exact_mut(channels).enumerate() {
+            let elements = n * channels * positions..(n + 1) * channels * positions;
+            let grad_pooled = if pools_with_scores::<A>() {
+                &samples.grad_pooled[n * channels..][..channels]
+            } else {
+                &[]
+            };
+            let backward = if plan.layout == Layout::ChannelsLast {
                 channels_last::attention::pool_backward
             } else {
                 attention::pool_backward
@@ -198,7 +285,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
                 operands,
                 &samples.x[elements.clone()],
                 &samples.grad_attention[n * positions..][..positions],
-                &samples.grad_pooled[n * self.channels..][..self.channels],
+                grad_pooled,
                 &mut samples.grad_x[elements],
                 grad_weight,
             );

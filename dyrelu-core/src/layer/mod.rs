@@ -2,11 +2,14 @@
 
 mod builder;
 mod cache;
+mod constants;
 mod grad_samples;
 mod layout;
 mod parameters;
 mod plan;
 mod samples;
+mod sizes;
+mod statistics;
 mod workspace;
 
 // The documentation shows the methods of `Layer` in the order of these modules.
@@ -14,20 +17,26 @@ mod forward;
 
 mod backward;
 
+mod with_context;
+
 mod checkpoint;
+mod convention;
 
 pub use backward::Gradients;
 pub use builder::LayerBuilder;
 pub use cache::Cache;
+pub use convention::{Convention, OutputOrder};
+pub use with_context::WithContext;
 
-use crate::kernels::Level;
-use crate::kernels::hyper;
-use crate::kernels::piecewise::PieceSet;
-use crate::{DynamicActivation, Error, Scalar, Sharing};
+use crate::kernels::{Level, hyper};
+use crate::{Attention, DynamicActivation, Error, Scalar, Sharing};
+use constants::Constants;
 use core::fmt;
 use core::marker::PhantomData;
 use ndarray::{ArrayRef, ArrayViewD, ArrayViewMutD, Dimension};
 use parameters::Parameters;
+use sizes::{Extent, Sizes, hyper_layers, set_shape};
+use statistics::Statistics;
 use workspace::Workspaces;
 
 /// A dynamic activation `A` with its parameters, for inputs of shape `[N, C, ...]` and number type `T`.
@@ -109,17 +118,15 @@ use workspace::Workspaces;
 /// # Ok::<(), dyrelu::Error>(())
 /// ```
 pub struct Layer<A, T> {
-    channels: usize,
-    hidden: usize,
+    sizes: Sizes,
     temperature: f64,
     level: Level,
     parameters: Parameters<T>,
+    /// Of the scores of a normalised attention.
+    statistics: Statistics,
+    constants: Constants<T>,
     /// Another number whenever the parameters may have changed.
     generation: u64,
-    /// `[P, K]`.
-    init: Vec<T>,
-    /// `[P, K]`.
-    lambda: Vec<T>,
     workspaces: Workspaces<T>,
     activation: PhantomData<fn() -> A>,
 }
@@ -128,13 +135,19 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     /// C, the number of channels of the inputs.
     #[must_use]
     pub fn channels(&self) -> usize {
-        self.channels
+        self.sizes.channels
     }
 
-    /// H, the number of hidden units of the hyper function.
+    /// H, the number of hidden units of the hyper function; 0 if it has none.
     #[must_use]
     pub fn hidden(&self) -> usize {
-        self.hidden
+        self.sizes.hidden
+    }
+
+    /// G, the number of groups of channels that [neighbours](crate::Neighbour) shift; 1 without neighbours.
+    #[must_use]
+    pub fn groups(&self) -> usize {
+        self.sizes.groups
     }
 
     /// τ, the temperature of the spatial attention; without meaning in modes A and B.
@@ -189,35 +202,61 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     }
 
     fn hyper(&self) -> hyper::Weights<'_, T> {
-        hyper::Weights {
-            layers: hyper::Layers::Two {
-                first: hyper::Linear {
-                    inputs: self.channels,
-                    weight: self.parameters.slice(parameters::FC1_WEIGHT),
-                    bias: self.parameters.slice(parameters::FC1_BIAS),
-                },
-                inner: crate::Inner::Relu,
-                second: hyper::Linear {
-                    inputs: self.hidden,
-                    weight: self.parameters.slice(parameters::FC2_WEIGHT),
-                    bias: self.parameters.slice(parameters::FC2_BIAS),
-                },
+        let linear = |inputs, weight, bias| hyper::Linear {
+            inputs,
+            weight: self.parameters.slice(weight),
+            bias: self.parameters.slice(bias),
+        };
+        let Sizes { inputs, hidden, .. } = self.sizes;
+        let layers = match hyper_layers::<A>() {
+            0 => hyper::Layers::None,
+            1 => hyper::Layers::One(linear(inputs, parameters::FC_WEIGHT, parameters::FC_BIAS)),
+            _ => hyper::Layers::Two {
+                first: linear(inputs, parameters::FC1_WEIGHT, parameters::FC1_BIAS),
+                inner: A::HYPER.inner,
+                second: linear(hidden, parameters::FC2_WEIGHT, parameters::FC2_BIAS),
             },
-            squashes: &[crate::Squash::CentredSigmoid],
-            k: <A::Pieces as PieceSet<A>>::K,
+        };
+        hyper::Weights {
+            layers,
+            squashes: &self.constants.squashes,
+            k: set_shape::<A>()[1],
         }
+    }
+
+    /// Moves the running statistics of a [normalised attention](Attention::Normalised) towards those of a batch: a tenth
+    /// of the way, as in `PyTorch`. Training calls this after [`forward_train`](Self::forward_train), which normalises by
+    /// the batch; [`forward`](Self::forward) normalises by the running statistics. Other activations have none, and are
+    /// left as they are.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Cache`] when the cache is not that of this kind of layer. The layer is unchanged then.
+    pub fn update_statistics(&mut self, cache: &Cache<T>) -> Result<(), Error> {
+        self.check_cache(cache.origin.extent, cache)?;
+        if is_normalised::<A>() && cache.softmax.len() > 1 {
+            self.statistics.update(cache.statistics, cache.softmax.len());
+        }
+        Ok(())
+    }
+
+    /// The running mean and the running variance of a [normalised attention](Attention::Normalised).
+    #[must_use]
+    pub fn running_statistics(&self) -> Option<(f64, f64)> {
+        let Statistics { mean, variance } = self.statistics;
+        is_normalised::<A>().then_some((mean, variance))
     }
 
     /// The extent of an input, if it fits this layer.
     fn extent(&self, shape: &[usize]) -> Result<Extent, Error> {
         match *shape {
-            [samples, channels, ref spatial @ ..] if channels == self.channels => Ok(Extent {
+            [samples, channels, ref spatial @ ..] if channels == self.sizes.channels => Ok(Extent {
                 samples,
                 channels,
                 positions: spatial.iter().product(),
             }),
             [_, _, ..] => Err(Error::Channels {
-                expected: self.channels,
+                expected: self.sizes.channels,
                 found: shape.to_vec(),
             }),
             _ => Err(Error::Rank {
@@ -227,44 +266,9 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     }
 }
 
-/// An input's shape with all spatial axes in one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Extent {
-    samples: usize,
-    channels: usize,
-    positions: usize,
-}
-
-impl Extent {
-    /// The number of elements of x.
-    fn elements(self) -> usize {
-        self.samples * self.channels * self.positions
-    }
-
-    /// How many sets of coefficients there are for each sample.
-    fn sets(self, sharing: Sharing) -> usize {
-        if sharing == Sharing::SpatialAndChannel {
-            1
-        } else {
-            self.channels
-        }
-    }
-
-    /// How many consecutive elements share a set.
-    fn row_len(self, sharing: Sharing) -> usize {
-        self.channels / self.sets(sharing) * self.positions
-    }
-}
-
-/// P and K.
-const fn set_shape<A: DynamicActivation>() -> [usize; 2] {
-    [<A::Pieces as PieceSet<A>>::P, <A::Pieces as PieceSet<A>>::K]
-}
-
-/// P·K, the number of coefficients in a set.
-const fn set_len<A: DynamicActivation>() -> usize {
-    let [p, k] = set_shape::<A>();
-    p * k
+/// Whether scores are normalised before they become an attention.
+const fn is_normalised<A: DynamicActivation>() -> bool {
+    matches!(A::SHARING, Sharing::Unshared) && matches!(A::ATTENTION, Attention::Normalised)
 }
 
 /// The elements of an array that was brought into standard layout.
@@ -292,8 +296,7 @@ impl<A, T: Clone> Clone for Layer<A, T> {
     fn clone(&self) -> Self {
         Self {
             parameters: self.parameters.clone(),
-            init: self.init.clone(),
-            lambda: self.lambda.clone(),
+            constants: self.constants.clone(),
             workspaces: Workspaces::default(),
             ..*self
         }
@@ -303,8 +306,8 @@ impl<A, T: Clone> Clone for Layer<A, T> {
 impl<A: DynamicActivation, T: Scalar> fmt::Debug for Layer<A, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct(A::NAME)
-            .field("channels", &self.channels)
-            .field("hidden", &self.hidden)
+            .field("channels", &self.sizes.channels)
+            .field("hidden", &self.sizes.hidden)
             .field("parameters", &self.parameter_count())
             .finish_non_exhaustive()
     }

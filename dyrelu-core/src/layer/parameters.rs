@@ -1,122 +1,173 @@
 //! The parameters of a layer, or their gradients: named arrays in a fixed order.
 
-use super::{set_len, slice, slice_mut};
+use super::sizes::{Sizes, hyper_layers, set_shape};
+use super::{is_normalised, slice, slice_mut};
 use crate::{Coefficient, DynamicActivation, Error, PerPiece, Scalar, Sharing, Source};
 use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD, IxDyn};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+pub(super) const FC_WEIGHT: &str = "fc.weight";
+pub(super) const FC_BIAS: &str = "fc.bias";
 pub(super) const FC1_WEIGHT: &str = "fc1.weight";
 pub(super) const FC1_BIAS: &str = "fc1.bias";
 pub(super) const FC2_WEIGHT: &str = "fc2.weight";
 pub(super) const FC2_BIAS: &str = "fc2.bias";
 pub(super) const ATTENTION_WEIGHT: &str = "attention.weight";
 pub(super) const ATTENTION_BIAS: &str = "attention.bias";
+pub(super) const NORM_WEIGHT: &str = "attention.norm.weight";
+pub(super) const NORM_BIAS: &str = "attention.norm.bias";
 
 /// Named arrays, all in standard layout.
 #[derive(Debug, Clone)]
 pub(super) struct Parameters<T>(Vec<(&'static str, ArrayD<T>)>);
 
-/// The names of a layer's parameters.
-pub(super) const fn names<A: DynamicActivation>() -> &'static [&'static str] {
-    const NAMES: [&str; 6] = [
-        FC1_WEIGHT,
-        FC1_BIAS,
-        FC2_WEIGHT,
-        FC2_BIAS,
-        ATTENTION_WEIGHT,
-        ATTENTION_BIAS,
-    ];
-    if matches!(A::SHARING, Sharing::Unshared) {
-        &NAMES
-    } else {
-        NAMES.split_at(4).0
-    }
-}
-
-/// λ of a coefficient; 0 if it is not dynamic.
-pub(super) const fn lambda_of(coefficient: &Coefficient) -> PerPiece {
-    match coefficient.source {
-        Source::Dynamic { lambda, .. } => lambda,
-        Source::Learned { .. } => PerPiece::Same(0.0),
-    }
-}
-
 /// A parameter before it has values.
 pub(super) struct Declaration {
     pub(super) name: &'static str,
     pub(super) shape: Vec<usize>,
-    /// The inputs of a unit, for the initial range.
-    inputs: usize,
+    initial: Initial,
 }
 
-/// The parameters of a layer, if the number of outputs can be counted.
-fn declare<A: DynamicActivation>(channels: usize, hidden: usize) -> Option<Vec<Declaration>> {
-    let sets = if A::SHARING == Sharing::SpatialAndChannel {
-        1
-    } else {
-        channels
+/// The values of a new parameter.
+enum Initial {
+    /// From U(−1/√inputs, 1/√inputs) for this many inputs of a unit.
+    Uniform { inputs: usize },
+    /// One for each of the K pieces, for all channels.
+    PerPiece(PerPiece),
+    /// The same everywhere.
+    Constant(f64),
+}
+
+/// The names of a layer's parameters.
+pub(super) fn names<A: DynamicActivation>() -> Vec<&'static str> {
+    let sizes = Sizes {
+        channels: 1,
+        inputs: 1,
+        hidden: 1,
+        outputs: 1,
+        groups: 1,
     };
-    let outputs = set_len::<A>().checked_mul(sets)?;
-    let shapes = [
-        (vec![hidden, channels], channels),
-        (vec![hidden], channels),
-        (vec![outputs, hidden], hidden),
-        (vec![outputs], hidden),
-        (vec![1, channels], channels),
-        (vec![1], channels),
-    ];
-    let declarations = names::<A>().iter().zip(shapes);
-    Some(
-        declarations
-            .map(|(name, (shape, inputs))| Declaration { name, shape, inputs })
-            .collect(),
-    )
+    declare::<A>(sizes)
+        .iter()
+        .map(|declaration| declaration.name)
+        .collect()
+}
+
+/// The parameters of a layer.
+fn declare<A: DynamicActivation>(sizes: Sizes) -> Vec<Declaration> {
+    let Sizes {
+        channels,
+        inputs,
+        hidden,
+        outputs,
+        ..
+    } = sizes;
+    let uniform = |name, shape, inputs| Declaration {
+        name,
+        shape,
+        initial: Initial::Uniform { inputs },
+    };
+    let mut declarations = match hyper_layers::<A>() {
+        0 => vec![],
+        1 => vec![
+            uniform(FC_WEIGHT, vec![outputs, inputs], inputs),
+            uniform(FC_BIAS, vec![outputs], inputs),
+        ],
+        _ => vec![
+            uniform(FC1_WEIGHT, vec![hidden, inputs], inputs),
+            uniform(FC1_BIAS, vec![hidden], inputs),
+            uniform(FC2_WEIGHT, vec![outputs, hidden], hidden),
+            uniform(FC2_BIAS, vec![outputs], hidden),
+        ],
+    };
+    for (_, coefficient, sets) in learned::<A>(channels) {
+        let [_, pieces] = set_shape::<A>();
+        declarations.push(Declaration {
+            name: coefficient.name,
+            shape: if pieces == 1 {
+                vec![sets]
+            } else {
+                vec![sets, pieces]
+            },
+            initial: Initial::PerPiece(coefficient.init),
+        });
+    }
+    if A::SHARING == Sharing::Unshared {
+        declarations.push(uniform(ATTENTION_WEIGHT, vec![1, channels], channels));
+        declarations.push(uniform(ATTENTION_BIAS, vec![1], channels));
+        if is_normalised::<A>() {
+            for (name, value) in [(NORM_WEIGHT, 1.0), (NORM_BIAS, 0.0)] {
+                declarations.push(Declaration {
+                    name,
+                    shape: vec![1],
+                    initial: Initial::Constant(value),
+                });
+            }
+        }
+    }
+    declarations
+}
+
+/// The learned coefficients: each with its place in a set, and the number of sets that it has values for.
+pub(super) fn learned<A: DynamicActivation>(
+    channels: usize,
+) -> impl Iterator<Item = (usize, &'static Coefficient, usize)> {
+    let coefficients = A::COEFFICIENTS.iter().enumerate();
+    coefficients.filter_map(move |(p, coefficient)| match coefficient.source {
+        Source::Learned { shared } if shared || A::SHARING == Sharing::SpatialAndChannel => {
+            Some((p, coefficient, 1))
+        }
+        Source::Learned { .. } => Some((p, coefficient, channels)),
+        Source::Dynamic { .. } => None,
+    })
 }
 
 /// That the parameters do not fit into memory.
-fn too_many(channels: usize, hidden: usize) -> Error {
+fn too_many(sizes: Sizes) -> Error {
     Error::Option {
-        option: "channels × hidden units",
+        option: "inputs × hidden units × outputs",
         expected: "small enough for the parameters to fit into memory",
-        found: format!("{channels} × {hidden}"),
+        found: format!("{} × {} × {}", sizes.inputs, sizes.hidden, sizes.outputs),
     }
 }
 
 impl<T: Scalar> Parameters<T> {
     /// The parameters of a layer, with the values that `values` has for each.
     pub(super) fn new<A: DynamicActivation>(
-        channels: usize,
-        hidden: usize,
+        sizes: Sizes,
         mut values: impl FnMut(&Declaration) -> Result<ArrayD<T>, Error>,
     ) -> Result<Self, Error> {
-        let declarations = declare::<A>(channels, hidden).ok_or_else(|| too_many(channels, hidden))?;
-        let arrays = declarations
+        let arrays = declare::<A>(sizes)
             .into_iter()
             .map(|declaration| Ok((declaration.name, values(&declaration)?)));
         arrays.collect::<Result<_, _>>().map(Self)
     }
 
-    /// Weights and biases from U(−1/√inputs, 1/√inputs), the default of PyTorch's linear layers.
+    /// Weights and biases from U(−1/√inputs, 1/√inputs), the default of PyTorch's linear layers; the others with the
+    /// values that the description gives them.
     ///
     /// The numbers are drawn as `f64`: `f32` layers get the same ones, rounded.
-    pub(super) fn random<A: DynamicActivation>(
-        channels: usize,
-        hidden: usize,
-        seed: u64,
-    ) -> Result<Self, Error> {
+    pub(super) fn random<A: DynamicActivation>(sizes: Sizes, seed: u64) -> Result<Self, Error> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        Self::new::<A>(channels, hidden, |Declaration { shape, inputs, .. }| {
-            let too_many = || too_many(channels, hidden);
+        Self::new::<A>(sizes, |Declaration { shape, initial, .. }| {
+            let too_many = || too_many(sizes);
             let len = shape
                 .iter()
                 .try_fold(1_usize, |len, &axis| len.checked_mul(axis))
                 .ok_or_else(too_many)?;
             let mut values = Vec::new();
             values.try_reserve_exact(len).map_err(|_| too_many())?;
-            let bound = 1.0 / (*inputs as f64).sqrt();
-            let random = || T::from_f64(rng.random_range(-bound..=bound));
-            values.extend(core::iter::repeat_with(random).take(len));
+            values.extend((0..len).map(|i| {
+                T::from_f64(match *initial {
+                    Initial::Uniform { inputs } => {
+                        let bound = 1.0 / (inputs as f64).sqrt();
+                        rng.random_range(-bound..=bound)
+                    }
+                    Initial::PerPiece(constants) => constants.of(i % shape.get(1).unwrap_or(&1)),
+                    Initial::Constant(value) => value,
+                })
+            }));
             Ok(ArrayD::from_shape_vec(IxDyn(shape), values).expect("as many values as the shape has"))
         })
     }
@@ -158,13 +209,13 @@ impl<T: Scalar> Parameters<T> {
             .map(|(_, value)| value)
     }
 
-    /// The values of a parameter that the layer has.
+    /// The values of a parameter; empty if the layer has none of this name.
     pub(super) fn slice(&self, name: &str) -> &[T] {
         let array = self
             .0
             .iter()
             .find_map(|(found, array)| (*found == name).then_some(array));
-        slice(array.expect("a parameter of this kind of layer"))
+        array.map_or(&[], |array| slice(array))
     }
 
     /// The values of several parameters, to be changed at the same time; empty for each that there is not.

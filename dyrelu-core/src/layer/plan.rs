@@ -1,7 +1,8 @@
 //! [`Plan`]: how a pass is divided, between threads and over time.
 
-use super::Extent;
 use super::layout::Layout;
+use super::sizes::{Extent, needs_whole_samples};
+use crate::DynamicActivation;
 use crate::kernels::pool;
 use crate::parallel;
 
@@ -23,11 +24,13 @@ pub(super) struct Plan {
     pub(super) samples: usize,
     /// The channels of a task within a sample, if there are more threads than samples.
     pub(super) channels: usize,
+    /// Whether a sample is computed as a whole.
+    whole_samples: bool,
     threads: usize,
 }
 
 impl Plan {
-    pub(super) fn new(extent: Extent, layout: Layout) -> Self {
+    pub(super) fn new<A: DynamicActivation>(extent: Extent, layout: Layout) -> Self {
         let Extent {
             samples, channels, ..
         } = extent;
@@ -43,8 +46,10 @@ impl Plan {
             samples: samples.div_ceil(threads).max(1),
             channels: match tasks {
                 1 => usize::MAX,
+                _ if needs_whole_samples::<A>() => usize::MAX,
                 _ => channels.div_ceil(tasks).next_multiple_of(pool::ROWS),
             },
+            whole_samples: layout == Layout::ChannelsLast || needs_whole_samples::<A>(),
             threads,
         }
     }
@@ -94,7 +99,7 @@ impl Plan {
     /// The channels of a sample that are applied before as many of another sample are pooled: what is written
     /// goes to the memory while the other is read.
     pub(super) fn block(self) -> usize {
-        if self.layout == Layout::ChannelsLast {
+        if self.whole_samples {
             return self.extent.channels.max(1);
         }
         (BLOCK / self.extent.positions.max(1))

@@ -2,9 +2,11 @@
 
 use super::layout::Layout;
 use super::plan::Plan;
-use super::{Layer, parameters};
+use super::sizes::{is_static, pools_channels, pools_halves, pools_with_scores, set_len, sets};
+use super::workspace::Operands;
+use super::{Cache, Layer, is_normalised, parameters};
 use crate::kernels::piecewise::{self, PieceSet};
-use crate::kernels::{attention, channels_last, coefficients, hyper, pool};
+use crate::kernels::{attention, channels_last, coefficients, halves, hyper, neighbours, pool};
 use crate::parallel::{self, split};
 use crate::{DynamicActivation, Scalar, Sharing};
 use core::ops::Range;
@@ -63,36 +65,70 @@ fn ranges(count: usize, step: usize) -> impl Iterator<Item = Range<usize>> {
         .map(move |start| start..count.min(start + step))
 }
 
+impl<'a, T: Scalar> Samples<'a, T> {
+    /// All samples. x is empty if it stands in y.
+    pub(super) fn of(x: &'a [T], y: &'a mut [T], cache: &'a mut Cache<T>) -> Self {
+        Self {
+            count: cache.origin.extent.samples,
+            x,
+            y,
+            pooled: &mut cache.pooled,
+            hidden: &mut cache.hidden,
+            residuals: &mut cache.residuals,
+            coefficients: &mut cache.coefficients,
+            softmax: &mut cache.softmax,
+            attention: &mut cache.attention,
+        }
+    }
+}
+
 impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     /// Computes everything for these samples.
     ///
-    /// Groups of samples follow each other: while one is written, the next is read. The weights are packed.
-    pub(super) fn forward_samples(
-        &self,
-        plan: Plan,
-        weights: hyper::Weights<'_, T>,
-        samples: Samples<'_, T>,
-    ) {
+    /// Groups of samples follow each other: while one is written, the next is read.
+    pub(super) fn forward_samples(&self, plan: Plan, operands: Operands<'_, T>, samples: Samples<'_, T>) {
         let group = plan.ahead();
         let (mut current, mut rest) = parallel::take(samples, group);
         for n in ranges(current.count, plan.together()) {
-            self.pool(plan, &mut current, n, 0..self.channels);
+            self.pool(plan, &mut current, n, 0..self.sizes.channels);
         }
         while current.count != 0 {
-            self.compute_coefficients(plan, weights, &mut current);
+            if is_normalised::<A>() {
+                let weight = self.parameters.slice(parameters::NORM_WEIGHT)[0];
+                let factor = weight * T::from_f64(self.statistics.inverse_deviation());
+                for score in current.softmax.iter_mut() {
+                    *score *= factor;
+                }
+            }
+            self.compute_coefficients(plan, operands, &mut current);
             let (mut next, others) = parallel::take(rest, group);
             for n in ranges(current.count, plan.together()) {
                 let pooled = n.end.min(next.count);
                 if n.start < pooled {
-                    for channels in ranges(self.channels, plan.block()) {
+                    for channels in ranges(self.sizes.channels, plan.block()) {
                         self.apply(plan, &mut current, n.clone(), channels.clone());
                         self.pool(plan, &mut next, n.start..pooled, channels);
                     }
                 } else {
-                    self.apply(plan, &mut current, n, 0..self.channels);
+                    self.apply(plan, &mut current, n, 0..self.sizes.channels);
                 }
             }
             (current, rest) = (next, others);
+        }
+    }
+
+    /// The part of [`forward_samples`](Self::forward_samples) that reads x only.
+    pub(super) fn pool_samples(&self, plan: Plan, mut samples: Samples<'_, T>) {
+        for n in ranges(samples.count, plan.together()) {
+            self.pool(plan, &mut samples, n, 0..self.sizes.channels);
+        }
+    }
+
+    /// The other part, for scores that are normalised.
+    pub(super) fn apply_samples(&self, plan: Plan, operands: Operands<'_, T>, mut samples: Samples<'_, T>) {
+        self.compute_coefficients(plan, operands, &mut samples);
+        for n in ranges(samples.count, plan.together()) {
+            self.apply(plan, &mut samples, n, 0..self.sizes.channels);
         }
     }
 
@@ -107,7 +143,6 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         } else {
             &samples.x[elements]
         };
-        let pooled = &mut samples.pooled[rows];
         let last = plan.layout == Layout::ChannelsLast;
         if A::SHARING == Sharing::Unshared && positions != 0 {
             let scores = &mut samples.softmax[n.start * positions..n.end * positions];
@@ -115,41 +150,63 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
                 scores.fill(self.parameters.slice(parameters::ATTENTION_BIAS)[0]);
             }
             let operands = self.attention(positions, channels);
+            let pooled = if pools_with_scores::<A>() {
+                &mut samples.pooled[rows]
+            } else {
+                &mut []
+            };
             if last {
                 channels_last::attention::pool(self.level, operands, x, pooled, scores);
             } else {
                 attention::pool(self.level, operands, x, pooled, scores);
             }
-        } else if last {
-            channels_last::pool::forward(self.level, [positions, self.channels], x, pooled);
-        } else {
+        } else if pools_channels::<A>() {
+            let pooled = &mut samples.pooled[rows];
+            if last {
+                let shape = [positions, self.sizes.channels];
+                return channels_last::pool::forward(self.level, shape, x, pooled);
+            }
             let count = pooled.len();
             let means = Means { count, x, pooled };
             parallel::for_each(means, plan.channels, &|Means { x, pooled, .. }| {
                 pool::forward(self.level, positions, x, pooled);
             });
         }
+        if pools_halves::<A>() {
+            let inputs = self.sizes.inputs;
+            let pooled = &mut samples.pooled[n.start * inputs..n.end * inputs];
+            let shape = [positions, self.sizes.channels];
+            let forward = if last {
+                channels_last::halves::forward
+            } else {
+                halves::forward
+            };
+            forward(self.level, shape, x, pooled);
+        }
     }
 
-    /// From the means to the coefficients, and from the scores to the attention.
-    fn compute_coefficients(&self, plan: Plan, weights: hyper::Weights<'_, T>, samples: &mut Samples<'_, T>) {
-        hyper::forward_packed(
-            self.level,
-            weights,
-            samples.pooled,
-            samples.hidden,
-            samples.residuals,
-        );
-        coefficients::forward(&self.init, &self.lambda, samples.residuals, samples.coefficients);
+    /// From the context to the coefficients, and from the scores to the attention.
+    fn compute_coefficients(&self, plan: Plan, operands: Operands<'_, T>, samples: &mut Samples<'_, T>) {
+        if !is_static::<A>() {
+            hyper::forward_packed(
+                self.level,
+                operands.hyper,
+                samples.pooled,
+                samples.hidden,
+                samples.residuals,
+            );
+        }
+        coefficients::forward(operands.coefficients, samples.residuals, samples.coefficients);
         if A::SHARING == Sharing::Unshared {
-            let operands = self.attention(plan.extent.positions, 0..self.channels);
+            let operands = self.attention(plan.extent.positions, 0..self.sizes.channels);
             attention::softmax(self.level, operands, samples.softmax, samples.attention);
         }
     }
 
     /// The rows of some channels of a sample, or of all channels of several.
     fn rows(&self, n: &Range<usize>, channels: &Range<usize>) -> Range<usize> {
-        n.start * self.channels + channels.start..(n.end - 1) * self.channels + channels.end
+        let all = self.sizes.channels;
+        n.start * all + channels.start..(n.end - 1) * all + channels.end
     }
 
     /// The activation of some channels of a sample, or of all channels of several.
@@ -157,18 +214,29 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         let positions = plan.extent.positions;
         let rows = self.rows(&n, &channels);
         let elements = rows.start * positions..rows.end * positions;
-        let set_len = self.init.len();
-        let sample = plan.extent.sets(A::SHARING) * set_len;
+        let set_len = set_len::<A>();
+        let sample = sets::<A>(self.sizes.channels) * set_len;
         let set = &samples.coefficients[n.start * sample..n.end * sample];
         let attention = if A::SHARING == Sharing::Unshared {
             &samples.attention[n.start * positions..n.end * positions]
         } else {
             &[]
         };
+        if !A::NEIGHBOURS.is_empty() {
+            let operands = neighbours::Operands {
+                positions,
+                channels: self.sizes.channels,
+                coefficients: set,
+                attention,
+                sources: &self.constants.sources,
+            };
+            let x = &samples.x[elements.clone()];
+            return A::Pieces::forward_neighbours(self.level, operands, x, &mut samples.y[elements]);
+        }
         if plan.layout == Layout::ChannelsLast {
             let operands = channels_last::piecewise::Operands {
                 positions,
-                channels: self.channels,
+                channels: self.sizes.channels,
                 coefficients: set,
                 attention,
             };

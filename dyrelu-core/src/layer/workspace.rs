@@ -1,9 +1,10 @@
 //! [`Workspaces`]: memory that a layer keeps from call to call.
 
-use super::Cache;
-use crate::Scalar;
-use crate::kernels::Level;
+use super::sizes::Extent;
+use super::{Cache, Layer};
+use crate::kernels::coefficients;
 use crate::kernels::hyper::Weights;
+use crate::{DynamicActivation, Scalar};
 use std::sync::{Mutex, PoisonError};
 
 /// What a call computes besides its results. The arrays keep their memory, so that only the first call of a size
@@ -12,9 +13,10 @@ use std::sync::{Mutex, PoisonError};
 pub(super) struct Workspace<T> {
     /// Of passes that return none.
     pub(super) cache: Cache<T>,
-    pub(super) weights: PackedWeights<T>,
-    /// Of the coefficients, and in the same place of the residuals and raw values.
+    pub(super) packed: Packed<T>,
     pub(super) grad_coefficients: Vec<T>,
+    /// Of the residuals, and in the same place of the raw values.
+    pub(super) grad_residuals: Vec<T>,
     pub(super) grad_attention: Vec<T>,
     pub(super) grad_pooled: Vec<T>,
     pub(super) grad_hidden: Vec<T>,
@@ -26,11 +28,13 @@ impl<T> Default for Workspace<T> {
     fn default() -> Self {
         Self {
             cache: Cache::default(),
-            weights: PackedWeights {
+            packed: Packed {
                 generation: None,
                 layers: [Vec::new(), Vec::new()],
+                template: Vec::new(),
             },
             grad_coefficients: Vec::new(),
+            grad_residuals: Vec::new(),
             grad_attention: Vec::new(),
             grad_pooled: Vec::new(),
             grad_hidden: Vec::new(),
@@ -42,12 +46,16 @@ impl<T> Default for Workspace<T> {
 impl<T: Scalar> Workspace<T> {
     /// Makes place for the gradients of all that stands in a cache.
     pub(super) fn resize(&mut self, cache: &Cache<T>) {
+        let Extent {
+            samples, channels, ..
+        } = cache.origin.extent;
         let grad_weights = match cache.attention.len() {
             0 => 0,
-            _ => cache.pooled.len(),
+            _ => samples * channels,
         };
         for (array, len) in [
             (&mut self.grad_coefficients, cache.coefficients.len()),
+            (&mut self.grad_residuals, cache.residuals.len()),
             (&mut self.grad_attention, cache.attention.len()),
             (&mut self.grad_pooled, cache.pooled.len()),
             (&mut self.grad_hidden, cache.hidden.len()),
@@ -58,29 +66,43 @@ impl<T: Scalar> Workspace<T> {
     }
 }
 
-/// The weights of the hyper function, laid out as the forward pass reads them.
+/// The parameters, laid out as the forward pass reads them.
 #[derive(Debug)]
-pub(super) struct PackedWeights<T> {
+pub(super) struct Packed<T> {
     /// Of the parameters that they were made from.
     generation: Option<u64>,
+    /// The weights of the hyper function.
     layers: [Vec<T>; 2],
+    /// See [`coefficients::Operands::template`].
+    template: Vec<T>,
 }
 
-impl<T: Scalar> PackedWeights<T> {
-    /// The weights of this generation, which are laid out again only if they are other ones than last time.
-    pub(super) fn update<'a>(
-        &'a mut self,
-        level: Level,
-        generation: u64,
-        weights: Weights<'a, T>,
-    ) -> Weights<'a, T> {
-        if self.generation != Some(generation) {
-            self.generation = Some(generation);
-            weights.layers.pack(level, &mut self.layers);
+/// What coefficients are computed from, besides the context.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Operands<'a, T> {
+    /// Packed.
+    pub(super) hyper: Weights<'a, T>,
+    pub(super) coefficients: coefficients::Operands<'a, T>,
+}
+
+impl<T: Scalar> Packed<T> {
+    /// The parameters of a layer, which are laid out again only if they are other ones than last time.
+    pub(super) fn update<'a, A: DynamicActivation>(&'a mut self, layer: &'a Layer<A, T>) -> Operands<'a, T> {
+        let hyper = layer.hyper();
+        if self.generation != Some(layer.generation) {
+            self.generation = Some(layer.generation);
+            hyper.layers.pack(layer.level, &mut self.layers);
+            let learned = |name| layer.parameters.slice(name);
+            layer
+                .constants
+                .template::<A>(layer.sizes.channels, learned, &mut self.template);
         }
-        Weights {
-            layers: weights.layers.with_packed(&self.layers),
-            ..weights
+        Operands {
+            hyper: Weights {
+                layers: hyper.layers.with_packed(&self.layers),
+                ..hyper
+            },
+            coefficients: layer.constants.coefficients::<A>(&self.template),
         }
     }
 }

@@ -1,0 +1,111 @@
+//! [`Sizes`] and [`Extent`]: how many there are of everything.
+
+use crate::kernels::piecewise::PieceSet;
+use crate::{Context, DynamicActivation, Sharing, Source};
+
+/// The sizes of a layer. Those of a hyper function are 0 where it has no such part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Sizes {
+    pub(super) channels: usize,
+    /// M, the numbers that the hyper function sees of a sample.
+    pub(super) inputs: usize,
+    /// H.
+    pub(super) hidden: usize,
+    /// Raw values of a sample.
+    pub(super) outputs: usize,
+    /// G.
+    pub(super) groups: usize,
+}
+
+/// An input's shape with all spatial axes in one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Extent {
+    pub(super) samples: usize,
+    pub(super) channels: usize,
+    pub(super) positions: usize,
+}
+
+impl Extent {
+    /// The number of elements of x.
+    pub(super) fn elements(self) -> usize {
+        self.samples * self.channels * self.positions
+    }
+
+    /// How many consecutive elements share a set.
+    pub(super) fn row_len<A: DynamicActivation>(self) -> usize {
+        self.channels / sets::<A>(self.channels) * self.positions
+    }
+}
+
+/// How many sets of coefficients there are for each sample.
+pub(super) fn sets<A: DynamicActivation>(channels: usize) -> usize {
+    if A::SHARING == Sharing::SpatialAndChannel {
+        1
+    } else {
+        channels
+    }
+}
+
+/// The coefficients of a piece, and K.
+pub(super) const fn set_shape<A: DynamicActivation>() -> [usize; 2] {
+    [A::COEFFICIENTS.len(), <A::Pieces as PieceSet<A>>::K]
+}
+
+/// The number of coefficients in a set.
+pub(super) const fn set_len<A: DynamicActivation>() -> usize {
+    let [coefficients, k] = set_shape::<A>();
+    coefficients * k
+}
+
+/// D, the number of dynamic coefficients of a piece.
+pub(super) const fn dynamic_count<A: DynamicActivation>() -> usize {
+    let (mut p, mut count) = (0, 0);
+    while p < A::COEFFICIENTS.len() {
+        if matches!(A::COEFFICIENTS[p].source, Source::Dynamic { .. }) {
+            count += 1;
+        }
+        p += 1;
+    }
+    count
+}
+
+/// Whether no coefficient is dynamic, so that there is no hyper function.
+pub(super) const fn is_static<A: DynamicActivation>() -> bool {
+    dynamic_count::<A>() == 0
+}
+
+/// How many layers the hyper function has; 0 if there is none.
+pub(super) const fn hyper_layers<A: DynamicActivation>() -> usize {
+    if is_static::<A>() { 0 } else { A::HYPER.layers }
+}
+
+/// Whether the hyper function sees another array than x.
+pub(super) const fn has_external_context<A: DynamicActivation>() -> bool {
+    !is_static::<A>() && matches!(A::HYPER.context, Context::External)
+}
+
+/// Whether a sample must be seen as a whole, because its channels depend on each other or because its means are not those
+/// of its channels in order.
+pub(super) const fn needs_whole_samples<A: DynamicActivation>() -> bool {
+    !A::NEIGHBOURS.is_empty() || pools_halves::<A>()
+}
+
+/// Whether the hyper function sees the means of the negative and of the positive part of x.
+pub(super) const fn pools_halves<A: DynamicActivation>() -> bool {
+    !is_static::<A>() && matches!(A::HYPER.context, Context::PooledHalves)
+}
+
+/// Whether all arrays must be in standard layout: no kernel for channels that are last in memory does the same.
+pub(super) const fn needs_rows<A: DynamicActivation>() -> bool {
+    !A::NEIGHBOURS.is_empty() || matches!(A::SHARING, Sharing::Unshared) && !pools_with_scores::<A>()
+}
+
+/// Whether the means of x and the scores of its attention come from the same way through x.
+pub(super) const fn pools_with_scores<A: DynamicActivation>() -> bool {
+    matches!(A::SHARING, Sharing::Unshared) && pools_channels::<A>()
+}
+
+/// Whether the hyper function sees the means of the channels of x.
+pub(super) const fn pools_channels<A: DynamicActivation>() -> bool {
+    !is_static::<A>() && matches!(A::HYPER.context, Context::Pooled)
+}
