@@ -34,10 +34,14 @@
 //!
 //! | you want to | see |
 //! |---|---|
+//! | use a published activation, or begin with one | [`gallery`] |
 //! | describe an activation: all arguments, the grammar of a formula | [`dynamic_activation`] |
 //! | apply, train, save a layer; shapes, ties, special numbers | [`Layer`] |
 //! | set the options of a layer | [`LayerBuilder`] |
 //! | look at the coefficients | [`Cache`] |
+//! | let coefficients follow from another array | [`Layer::with_context`] |
+//! | load weights of other implementations | [`Convention`] |
+//! | count parameters and multiply-adds | [`LayerBuilder::cost`] |
 //! | run a formula on a type of your own | [`Elementwise`], [`Piece`] |
 //! | describe an activation without the attribute | [`DynamicActivation`] |
 //! | use the kernels on slices | [`kernels`], [`mod@reference`] |
@@ -63,4 +67,7 @@ mod documents {
 
     #[doc = include_str!("../dyrelu-macros/docs/dynamic_activation.md")]
     struct Attribute;
+
+    #[doc = include_str!("../docs/writing_an_activation.md")]
+    struct Guide;
 }

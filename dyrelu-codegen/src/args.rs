@@ -68,11 +68,6 @@ pub(crate) enum Slot<T> {
 }
 
 impl<T> Slot<T> {
-    /// Whether the argument was written, be it right or wrong.
-    pub(crate) fn is_written(&self) -> bool {
-        !matches!(self, Self::Missing)
-    }
-
     /// The value if it is there and right, by reference.
     pub(crate) fn as_given(&self) -> Option<&T> {
         match self {
@@ -104,15 +99,15 @@ impl<T> Slot<T> {
 }
 
 /// A slot, whatever its type.
-trait AnySlot {
-    fn is_filled(&self) -> bool;
+trait Written {
+    fn is_written(&self) -> bool;
     /// Marks the argument as wrong.
     fn spoil(&mut self);
 }
 
-impl<T> AnySlot for Slot<T> {
-    fn is_filled(&self) -> bool {
-        self.is_written()
+impl<T> Written for Slot<T> {
+    fn is_written(&self) -> bool {
+        !matches!(self, Self::Missing)
     }
 
     fn spoil(&mut self) {
@@ -187,7 +182,7 @@ impl Args {
             self.reject_unknown(name, &key, diagnostics);
             return;
         };
-        if self.slot(&key).is_filled() {
+        if self.slot(&key).is_written() {
             diagnostics.error(name.span(), format!("duplicate argument `{key}`"));
             return;
         }
@@ -225,14 +220,14 @@ impl Args {
         }
     }
 
-    /// Where the argument `key`, which has been written, begins.
-    pub(crate) fn span_of(&self, key: &str) -> Span {
+    /// Where the argument `key` is written, if it is.
+    pub(crate) fn span_of(&self, key: &str) -> Option<Span> {
         let name = self.names.iter().find(|name| name.unraw() == key);
-        name.map_or_else(Span::call_site, Ident::span)
+        name.map(Ident::span)
     }
 
     /// The slot of an argument in [`EXAMPLES`].
-    fn slot(&mut self, key: &str) -> &mut dyn AnySlot {
+    fn slot(&mut self, key: &str) -> &mut dyn Written {
         match key {
             "k" => &mut self.k,
             "share" => &mut self.share,
@@ -272,7 +267,7 @@ impl Args {
 
     /// Marks the argument `word`, if it is one that is missing, as wrong, so that it is not reported as missing.
     fn excuse(&mut self, word: &str) {
-        if text_for(&EXAMPLES, word).is_some() && !self.slot(word).is_filled() {
+        if text_for(&EXAMPLES, word).is_some() && !self.slot(word).is_written() {
             self.slot(word).spoil();
         }
     }

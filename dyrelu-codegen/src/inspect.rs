@@ -232,7 +232,7 @@ impl Activation {
     }
 
     /// The number of multiplications and divisions in the formula, where equal parts count once. A whole power counts
-    /// as repeated squaring, and other functions count nothing.
+    /// as repeated squaring, `recip` as a division, and other functions count nothing.
     #[must_use]
     pub fn multiplications(&self) -> usize {
         let nodes = self.expressions.reachable(&[self.value]).into_iter();

@@ -28,13 +28,13 @@ pub(crate) struct Kinds {
 }
 
 impl Kind {
-    /// The argument that gives this kind to a parameter, as it is written for `name`.
-    pub(crate) fn usage(self, name: &str) -> String {
+    /// What a parameter of this kind is, after "is".
+    pub(crate) fn adjective(self) -> &'static str {
         match self {
-            Self::Dynamic => format!("init({name} = 0.0)"),
-            Self::Learned => format!("learned({name} = …)"),
-            Self::Fixed => format!("fixed({name} = …)"),
-            Self::Neighbour => format!("neighbours({name} = …)"),
+            Self::Dynamic => "dynamic",
+            Self::Learned => "learned",
+            Self::Fixed => "fixed",
+            Self::Neighbour => "a neighbour",
         }
     }
 
@@ -74,11 +74,8 @@ impl Kinds {
             match self.kind(name) {
                 Kind::Dynamic => self.named.push((name.clone(), kind)),
                 other => {
-                    let text = name.unraw().to_string();
-                    let message = format!(
-                        "`{text}` has a kind already, by `{}`; remove one of both",
-                        other.usage(&text)
-                    );
+                    let (name, adjective) = (name.unraw(), other.adjective());
+                    let message = format!("`{name}` is {adjective} already; remove one of both");
                     diagnostics.error(name.span(), message);
                 }
             }

@@ -76,9 +76,9 @@ fn check_attention(args: &Args, diagnostics: &Diagnostics) {
         args.share,
         Slot::Given(Sharing::Spatial | Sharing::SpatialAndChannel)
     );
-    if shared && args.attention.is_written() {
+    if let Some(span) = args.span_of("attention").filter(|_| shared) {
         diagnostics.error(
-            args.span_of("attention"),
+            span,
             "only `share = \"none\"` has an attention; remove `attention`",
         );
     }

@@ -26,6 +26,8 @@ pub(crate) struct Parameters {
     pub(crate) neighbours: Vec<Ident>,
     /// In the order of the argument `fixed`.
     pub(crate) constants: Vec<Ident>,
+    /// Whether no parameter can be meant to be of another kind, by an argument that is wrong or misspells its name.
+    pub(crate) kinds_are_known: bool,
 }
 
 impl Parameters {
@@ -38,7 +40,10 @@ impl Parameters {
             coefficients: Vec::new(),
             neighbours: Vec::new(),
             constants: Vec::new(),
+            kinds_are_known: false,
         };
+        let mut named = kinds.all().iter();
+        parameters.kinds_are_known = kinds.complete && named.all(|(name, _)| parameters.declares(name));
         let declared = |name: &&Ident| parameters.declares(name);
         let neighbours = kinds.names(Kind::Neighbour).filter(declared).cloned().collect();
         let constants = kinds.names(Kind::Fixed).filter(declared).cloned().collect();
@@ -92,7 +97,9 @@ impl Parameters {
         let is_coefficient = |name: &&Ident| matches!(kinds.kind(name), Kind::Dynamic | Kind::Learned);
         for name in self.others().filter(is_coefficient) {
             let is_same = |other: &Ident| other.unraw() == name.unraw();
-            if coefficients.iter().any(is_same) || self.inputs().any(is_same) {
+            if !coefficients.iter().any(is_same) && !self.inputs().any(is_same) {
+                coefficients.push(name.clone());
+            } else if self.kinds_are_known {
                 let free = self.free_name(&name.unraw().to_string());
                 let message = format!(
                     "pieces that differ have coefficients of their own, and another piece has the name `{}`; name \
@@ -100,8 +107,6 @@ impl Parameters {
                     name.unraw()
                 );
                 diagnostics.error(name.span(), message);
-            } else {
-                coefficients.push(name.clone());
             }
         }
         coefficients

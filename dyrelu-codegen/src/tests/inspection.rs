@@ -42,6 +42,13 @@ fn the_paper_s_activation() {
 }
 
 #[test]
+fn an_activation_can_go_to_another_thread() {
+    let act = activation(r#"k = 2, share = "spatial""#);
+    let thread = std::thread::spawn(move || act.value(3.0, &[2.0, 1.0]));
+    assert_close(&[thread.join().expect("no panic")], &[7.0]);
+}
+
+#[test]
 fn meta_acon() {
     let act = activation(
         r#"k = 1, share = "spatial", piece = |x, p, q, beta| (p - q) * x * sigmoid(beta * (p - q) * x) + q * x,

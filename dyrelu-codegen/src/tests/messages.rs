@@ -296,6 +296,29 @@ fn macros_by_example_may_pass_arguments_on() {
 }
 
 #[test]
+fn macros_by_example_may_pass_new_arguments_on() {
+    use proc_macro2::{Delimiter, Group, TokenStream};
+    use quote::quote;
+    let invisible = |tokens: TokenStream| Group::new(Delimiter::None, tokens);
+    let (number, shift, word) = (
+        invisible(quote!(-0.5)),
+        invisible(quote!(shift(1, 0))),
+        invisible(quote!("tanh")),
+    );
+    let first = invisible(quote!(|x, a, c| a * x * c));
+    let pieces = invisible(quote!([#first, |x, p, s| p * max(x, s)]));
+    let options = invisible(quote!((inner = "none")));
+    let arguments = quote!(
+        k = 2, share = "none", piece = #pieces, init(a = #number), squash(a = #word), learned(p = shared(#number)),
+        fixed(c = #number), neighbours(s = #shift), hyper #options, attention = "normalised"
+    );
+    let item = quote!(
+        struct Foo;
+    );
+    assert_eq!(messages_in(crate::expand::expand(arguments, &item)), [""; 0]);
+}
+
+#[test]
 fn spaces_do_not_matter() {
     check(
         r#"k=2,share="none",crate=::dyrelu,piece=|x,a|a*x,init(a=-1.0),lambda(a=[-1,-2])"#,
@@ -316,12 +339,36 @@ fn a_misspelt_kind_is_one_mistake() {
 }
 
 #[test]
+fn a_parameter_that_may_be_meant_to_be_fixed_is_no_mistake_in_two_pieces() {
+    let pieces = r#"k = 2, share = "spatial", piece = [|x, a, c| a * x * c, |x, b, c| b * x * c],"#;
+    check(
+        &format!("{pieces} fixed(cc = 2.0)"),
+        &["no constant `cc`; did you mean `c`? the piece declares `a`, `c`, `b`"],
+    );
+    check(
+        &format!("{pieces} fixed = 2.0"),
+        &["expected a list of constants: `fixed(c = 1.0)`"],
+    );
+}
+
+#[test]
+fn a_misspelt_argument_is_not_where_it_should_not_be() {
+    check(
+        r#"k = 1, share = "spatial", piece = |x| relu(x), atention = "softmax", hypr(layers = 1)"#,
+        &[
+            "unknown argument `atention`; did you mean `attention`?",
+            "unknown argument `hypr`; did you mean `hyper`?",
+        ],
+    );
+}
+
+#[test]
 fn a_name_has_one_kind() {
     check(
         r#"k = 2, share = "spatial", neighbours(a = shift(0, 1)), fixed(a = 1.0, b = 2.0), learned(b = 0.0)"#,
         &[
-            "`b` has a kind already, by `learned(b = …)`; remove one of both",
-            "`a` has a kind already, by `fixed(a = …)`; remove one of both",
+            "`b` is learned already; remove one of both",
+            "`a` is fixed already; remove one of both",
         ],
     );
 }

@@ -1,7 +1,9 @@
 //! The reference page is complete.
 
 use crate::args::argument_names;
-use crate::spec::{MAX_COEFFICIENTS, MAX_OPERATIONS, MAX_PIECES};
+use crate::spec::{
+    Attention, Choice, Combine, Context, Inner, MAX_COEFFICIENTS, MAX_OPERATIONS, MAX_PIECES, Sharing, Squash,
+};
 use crate::symbolic::FUNCTIONS;
 
 const PAGE: &str = include_str!("../../../dyrelu-macros/docs/dynamic_activation.md");
@@ -23,8 +25,23 @@ fn it_has_a_row_for_each_function() {
 }
 
 #[test]
+fn it_has_each_choice() {
+    fn check<C: Choice>() {
+        for (spelling, _) in C::ALL {
+            assert!(PAGE.contains(&format!("`{spelling:?}`")), "{spelling}");
+        }
+    }
+    check::<Sharing>();
+    check::<Combine>();
+    check::<Squash>();
+    check::<Context>();
+    check::<Inner>();
+    check::<Attention>();
+}
+
+#[test]
 fn it_states_the_limits() {
     assert!(PAGE.contains(&format!("an integer from 1 to {MAX_PIECES}")));
-    assert!(PAGE.contains(&format!("1 to {MAX_COEFFICIENTS} of them")));
+    assert!(PAGE.contains(&format!("at most {MAX_COEFFICIENTS} coefficients and neighbours")));
     assert!(PAGE.contains(&format!("at most {MAX_OPERATIONS} operations")));
 }

@@ -126,7 +126,7 @@ impl Constants<'_> {
                 PerPiece::First(1.0)
             });
         }
-        if self.kinds_are_known() {
+        if self.formula.parameters.kinds_are_known {
             let text = name.unraw();
             self.diagnostics.error(
                 name.span(),
@@ -134,12 +134,6 @@ impl Constants<'_> {
             );
         }
         None
-    }
-
-    /// Whether a coefficient cannot be meant to be of another kind, by an argument that is wrong or misspells its name.
-    fn kinds_are_known(&self) -> bool {
-        let mut named = self.kinds.all().iter();
-        self.kinds.complete && named.all(|(name, _)| self.formula.parameters.declares(name))
     }
 
     /// The paper's values for the default piece.

@@ -22,7 +22,7 @@ pub(super) fn check(args: &Args, kinds: &Kinds, parameters: &Parameters, diagnos
     for (name, kind) in kinds.all() {
         names.declared(name, *kind);
     }
-    let nothing_is_dynamic = kinds.complete
+    let nothing_is_dynamic = parameters.kinds_are_known
         && !parameters
             .coefficients
             .iter()
@@ -50,33 +50,17 @@ struct Names<'a> {
 impl Names<'_> {
     /// Reports what only dynamic coefficients have, where there is none.
     fn nothing_is_dynamic(&self) {
-        let report = |argument: &str, written: bool, rest: &str| {
-            if written {
-                self.diagnostics.error(
-                    self.args.span_of(argument),
-                    format!("no coefficient is dynamic, so {rest}; remove `{argument}`"),
-                );
+        for (argument, rest) in [
+            ("init", "there is no initial value but that in `learned(…)`"),
+            ("lambda", "there is no residual to be multiplied"),
+            ("squash", "there is nothing to be squashed"),
+            ("hyper", "there is no hyper function"),
+        ] {
+            if let Some(span) = self.args.span_of(argument) {
+                let message = format!("no coefficient is dynamic, so {rest}; remove `{argument}`");
+                self.diagnostics.error(span, message);
             }
-        };
-        let Args {
-            init,
-            lambda,
-            squash,
-            hyper,
-            ..
-        } = self.args;
-        report(
-            "init",
-            init.is_written(),
-            "there is no initial value but that in `learned(…)`",
-        );
-        report(
-            "lambda",
-            lambda.is_written(),
-            "there is no residual to be multiplied",
-        );
-        report("squash", squash.is_written(), "there is nothing to be squashed");
-        report("hyper", hyper.is_written(), "there is no hyper function");
+        }
     }
 
     /// Every name in `list` must be that of a dynamic coefficient. `instead` tells what a learned one has.
@@ -92,14 +76,15 @@ impl Names<'_> {
                 continue;
             }
             let text = name.unraw().to_string();
-            let why = match self.kinds.kind(name) {
+            let kind = self.kinds.kind(name);
+            let why = match kind {
                 Kind::Dynamic => continue,
-                Kind::Learned => format!("`{text}` is learned: {}", instead(&text)),
-                Kind::Fixed => format!("`{text}` is fixed: `fixed({text} = …)` holds its value"),
-                Kind::Neighbour => format!("`{text}` is a neighbour: an element of the input"),
+                Kind::Learned => instead(&text),
+                Kind::Fixed => format!("`fixed({text} = …)` holds its value"),
+                Kind::Neighbour => "an element of the input".to_owned(),
             };
-            self.diagnostics
-                .error(name.span(), format!("{why}; remove it here"));
+            let message = format!("`{text}` is {}: {why}; remove it here", kind.adjective());
+            self.diagnostics.error(name.span(), message);
         }
     }
 
