@@ -14,9 +14,9 @@
 //! Other programs disturb a measurement only upwards, so all take turns, many times, and the shortest time counts.
 
 use dyrelu::gallery::{
-    AconC, ApRelu, Apl, ARelu, DyHead, DyHeadBetween, DyReluA, DyReluB, DyReluC, DyReluNormalised, DyShiftMax,
-    DyShiftMaxMicroNet, DyT, DynamicSwish, HardSwish, LeakyRelu, Maxout, MetaAcon, OneDynamicPiece, PRelu, Plu, Pwlu,
-    SRelu, SqueezeExcite,
+    ARelu, AconC, ApRelu, Apl, DyHead, DyHeadBetween, DyReluA, DyReluB, DyReluC, DyReluNormalised,
+    DyShiftMax, DyShiftMaxMicroNet, DyT, DynamicSwish, HardSwish, LeakyRelu, Maxout, MetaAcon,
+    OneDynamicPiece, PRelu, Plu, Pwlu, SRelu, SqueezeExcite,
 };
 use dyrelu::kernels::piecewise::{self, PieceSet};
 use dyrelu::kernels::{Level, neighbours, pool};
@@ -96,7 +96,10 @@ fn measure<A: DynamicActivation>() {
 /// Whether no output is known before all inputs are.
 fn needs_means<A: DynamicActivation>() -> bool {
     let dynamic = |source| matches!(source, Source::Dynamic { .. });
-    let from_x = A::COEFFICIENTS.iter().any(|coefficient| dynamic(coefficient.source)) && A::HYPER.context != Context::External;
+    let from_x = A::COEFFICIENTS
+        .iter()
+        .any(|coefficient| dynamic(coefficient.source))
+        && A::HYPER.context != Context::External;
     from_x || A::SHARING == Sharing::Unshared
 }
 
@@ -140,7 +143,9 @@ impl<A: DynamicActivation> Case<A> {
         let grad_y = x.mapv(|x| 0.5 - x);
         let (y, cache) = match &context {
             None => layer.forward_train(&x),
-            Some(context) => layer.with_context(context).and_then(|layer| layer.forward_train(&x)),
+            Some(context) => layer
+                .with_context(context)
+                .and_then(|layer| layer.forward_train(&x)),
         }
         .expect("x fits");
         let grads = match &context {
@@ -201,7 +206,16 @@ impl<A: DynamicActivation> Case<A> {
     }
 
     fn forward_and_backward(&mut self) {
-        let Self { layer, x, context, grad_y, y, cache, grads, .. } = self;
+        let Self {
+            layer,
+            x,
+            context,
+            grad_y,
+            y,
+            cache,
+            grads,
+            ..
+        } = self;
         match context {
             None => layer
                 .forward_train_into(x, y, cache)
@@ -221,7 +235,11 @@ impl<A: DynamicActivation> Case<A> {
         let (x, y) = (&slice(&self.x)[..len], &mut slice_mut(&mut self.y)[..len]);
         for _ in 0..self.x.len() / len {
             if A::NEIGHBOURS.is_empty() {
-                let operands = piecewise::Operands { len, coefficients: &coefficients, attention: &attention };
+                let operands = piecewise::Operands {
+                    len,
+                    coefficients: &coefficients,
+                    attention: &attention,
+                };
                 A::Pieces::forward(self.level, operands, black_box(x), y);
             } else {
                 let operands = neighbour_rows(len, &coefficients, &attention);
@@ -243,7 +261,11 @@ impl<A: DynamicActivation> Case<A> {
                 attention: &mut grad_attention,
             };
             if A::NEIGHBOURS.is_empty() {
-                let operands = piecewise::Operands { len, coefficients: &coefficients, attention: &attention };
+                let operands = piecewise::Operands {
+                    len,
+                    coefficients: &coefficients,
+                    attention: &attention,
+                };
                 A::Pieces::backward(self.level, operands, black_box(x), grad_y, grads);
             } else {
                 let operands = neighbour_rows(len, &coefficients, &attention);
@@ -270,7 +292,11 @@ impl<A: DynamicActivation> Case<A> {
 }
 
 /// Two channels, each the other's neighbour.
-fn neighbour_rows<'a>(len: usize, coefficients: &'a [f32], attention: &'a [f32]) -> neighbours::Operands<'a, f32> {
+fn neighbour_rows<'a>(
+    len: usize,
+    coefficients: &'a [f32],
+    attention: &'a [f32],
+) -> neighbours::Operands<'a, f32> {
     neighbours::Operands {
         positions: len / 2,
         channels: 2,

@@ -206,7 +206,7 @@ fn attentions<T: Scalar>(criterion: &mut Criterion) {
         let (mut grad_x, mut grad_weight) = (zeros(channels * positions), zeros(channels));
         let operands = attention::Operands {
             positions,
-            temperature: 10.0,
+            scaling: attention::Scaling::PAPER,
             weight: &weight,
         };
         let mut group = group::<T>(criterion, "attention", x.len());

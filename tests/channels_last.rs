@@ -133,7 +133,7 @@ fn scores_are_those_of_rows() {
                 let weight = random_vec::<T>(channels, 2);
                 let operands = attention::Operands {
                     positions,
-                    temperature: 1.0,
+                    scaling: attention::Scaling::PAPER,
                     weight: &weight,
                 };
                 let mut rows = [2 * channels, 2 * positions].map(|len| vec![T::from_f64(0.25); len]);
@@ -337,7 +337,7 @@ fn long_sums_are_accurate_in_single_precision() {
             level,
             attention::Operands {
                 positions,
-                temperature: 1.0,
+                scaling: attention::Scaling::PAPER,
                 weight: &[0.0; 2],
             },
             &x,

@@ -179,7 +179,7 @@ fn kernels_in_parts_give_the_same_bits() {
             let (x, weight) = (narrow::<T>(&x), narrow::<T>(&weight));
             let operands = attention::Operands {
                 positions,
-                temperature: 10.0,
+                scaling: attention::Scaling::PAPER,
                 weight: &weight,
             };
             let bias = T::from_f64(0.25);
@@ -348,18 +348,28 @@ fn coefficients_are_their_twin() {
 fn attention_is_its_twin() {
     fn run<T: Scalar>(level: Level, tolerance: f64) {
         for positions in LENGTHS {
-            // The second temperature is so low that some positions are cut off at 1.
-            for (channels, temperature) in [(1, 10.0), (6, 0.5)] {
+            // The second temperature is so low that some positions are cut off at 1, and the third cut-off so low that
+            // many are.
+            let low = attention::Scaling {
+                temperature: 0.5,
+                ..attention::Scaling::PAPER
+            };
+            let other = attention::Scaling {
+                temperature: 2.0,
+                average: 0.5,
+                cut_off: 0.6,
+            };
+            for (channels, scaling) in [(1, attention::Scaling::PAPER), (6, low), (3, other)] {
                 let (x, weight) = (input(2 * channels * positions, 1), input(channels, 2));
                 let (x_t, weight_t) = (narrow::<T>(&x), narrow::<T>(&weight));
                 let operands = attention::Operands {
                     positions,
-                    temperature,
+                    scaling,
                     weight: &weight,
                 };
                 let operands_t = attention::Operands {
                     positions,
-                    temperature,
+                    scaling,
                     weight: &weight_t,
                 };
 

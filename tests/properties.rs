@@ -254,7 +254,7 @@ fn check_twins<A: DynamicActivation + Piece<2>, const K: usize>(channels: usize,
         let weight = parameter("attention.weight");
         let operands = kernels::attention::Operands {
             positions,
-            temperature: layer.temperature(),
+            scaling: layer.attention_scaling(),
             weight: &weight,
         };
         let [_, attention] = reference::attention::forward(operands, parameter("attention.bias")[0], values);

@@ -292,7 +292,7 @@ pub mod attention {
     pub fn forward(operands: Operands<'_, f64>, bias: f64, x: &[f64]) -> [Vec<f64>; 2] {
         let Operands {
             positions,
-            temperature,
+            scaling,
             weight,
         } = operands;
         let channels = weight.len();
@@ -305,7 +305,7 @@ pub mod attention {
                 for c in 0..channels {
                     z += weight[c] * x[(n * channels + c) * positions + s];
                 }
-                row[s] = z / temperature;
+                row[s] = z / scaling.temperature;
             }
             let max = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             let sum: f64 = row.iter().map(|z| (z - max).exp()).sum();
@@ -313,9 +313,9 @@ pub mod attention {
                 *z = (*z - max).exp() / sum;
             }
         }
-        let gamma = positions as f64 / 3.0;
-        // Not `f64::min`, which would turn NaN into 1.
-        let cut_off = |pi: f64| if pi > 1.0 { 1.0 } else { pi };
+        let gamma = positions as f64 * scaling.average;
+        // Not `f64::min`, which would turn NaN into a number.
+        let cut_off = |pi: f64| if pi > scaling.cut_off { scaling.cut_off } else { pi };
         let attention = softmax.iter().map(|s| cut_off(gamma * s)).collect();
         [softmax, attention]
     }
@@ -330,18 +330,18 @@ pub mod attention {
     ) -> [Vec<f64>; 2] {
         let Operands {
             positions,
-            temperature,
+            scaling,
             weight,
         } = operands;
         let channels = weight.len();
-        let gamma = positions as f64 / 3.0;
+        let gamma = positions as f64 * scaling.average;
         let mut grad_x = vec![0.0; x.len()];
         let mut grad_weight = vec![0.0; channels];
         for n in 0..softmax.len() / positions {
             let softmax = &softmax[n * positions..][..positions];
             let grad_softmax: Vec<f64> = (0..positions)
                 .map(|s| {
-                    if gamma * softmax[s] > 1.0 {
+                    if gamma * softmax[s] > scaling.cut_off {
                         0.0
                     } else {
                         gamma * grad_attention[n * positions + s]
@@ -350,7 +350,7 @@ pub mod attention {
                 .collect();
             let mean: f64 = softmax.iter().zip(&grad_softmax).map(|(s, grad)| s * grad).sum();
             for s in 0..positions {
-                let grad_z = softmax[s] * (grad_softmax[s] - mean) / temperature;
+                let grad_z = softmax[s] * (grad_softmax[s] - mean) / scaling.temperature;
                 for c in 0..channels {
                     let i = (n * channels + c) * positions + s;
                     grad_x[i] = weight[c] * grad_z;

@@ -1,5 +1,6 @@
 //! The spatial attention of mode C: π = min(γ · softmax(z / τ), 1), z = 1×1 convolution of x to one channel
-//! (paper, equation 4), with γ = S / 3 so that the mean of π is at most 1/3.
+//! (paper, equation 4), with γ = S / 3 so that the mean of π is at most 1/3. Another mean, and another cut-off than 1, may
+//! be chosen.
 
 use super::pool::{ROWS, means, sum, sum_rows};
 use crate::lanes::Lanes;
@@ -11,14 +12,40 @@ use fearless_simd::{Level, Simd, dispatch};
 pub struct Operands<'a, T> {
     /// S, the number of positions of a channel.
     pub positions: usize,
-    /// τ.
-    pub temperature: f64,
+    /// τ, γ and the cut-off.
+    pub scaling: Scaling,
     /// The weight of the convolution, `[C]`.
     pub weight: &'a [T],
 }
 
+/// The constants of equation 4: π = min(S · average · softmax(z / τ), `cut_off`).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scaling {
+    /// τ.
+    pub temperature: f64,
+    /// γ / S, the mean of π where nothing is cut off.
+    pub average: f64,
+    /// The largest π.
+    pub cut_off: f64,
+}
+
+impl Scaling {
+    /// The paper's: τ = 10, γ = S / 3, and a cut-off at 1.
+    pub const PAPER: Self = Self {
+        temperature: 10.0,
+        average: 1.0 / 3.0,
+        cut_off: 1.0,
+    };
+
+    /// γ for S positions.
+    #[must_use]
+    pub fn gamma(&self, positions: usize) -> f64 {
+        positions as f64 * self.average
+    }
+}
+
 /// `z[n, s] = bias + Σ_c weight[c] · x[n, c, s]`, `softmax[n, ..]` that of z / τ over the positions of a
-/// sample, and `attention[n, s] = min(S / 3 · softmax[n, s], 1)`.
+/// sample, and `attention[n, s] = min(γ · softmax[n, s], cut-off)`.
 ///
 /// A sample becomes NaN if a score is NaN or +∞, or all are −∞, as in PyTorch. [`pool`](fn@pool) and
 /// [`softmax`](fn@softmax) are its two steps, of which the first also has the means of x.
@@ -71,7 +98,7 @@ pub fn softmax<T: Scalar>(level: Level, operands: Operands<'_, T>, scores: &mut 
 
 /// The gradients of [`forward`] for the one of the attention, which becomes that of the scores in place.
 ///
-/// Adds to `grad_x`, overwrites `grad_weight`. Where π is cut off at 1 its gradient is zero. The bias shifts
+/// Adds to `grad_x`, overwrites `grad_weight`. Where π is cut off its gradient is zero. The bias shifts
 /// all scores of a sample alike, which softmax does not see: its gradient is exactly zero.
 ///
 /// # Panics
@@ -222,12 +249,6 @@ fn splat<S: Simd, T: Scalar, const M: usize>(simd: S, values: &[T]) -> [Lanes<S,
     lanes
 }
 
-/// The factor γ that scales the softmax: a third of the number of positions.
-#[inline(always)]
-fn gamma<T: Scalar>(positions: usize) -> T {
-    T::from_f64(positions as f64 / 3.0)
-}
-
 /// Turns scores into their softmax, and that into the attention.
 ///
 /// Each step does the last vector of a row first and writes it last: it overlaps with the one before, which
@@ -241,9 +262,9 @@ fn softmax_rows<S: Simd, T: Scalar>(
 ) {
     let lanes = Lanes::<S, T>::LEN;
     let len = operands.positions;
-    let inverse_temperature = Lanes::splat(simd, T::from_f64(1.0 / operands.temperature));
-    let gamma = Lanes::splat(simd, gamma::<T>(len));
-    let one = Lanes::splat(simd, T::from_f64(1.0));
+    let inverse_temperature = Lanes::splat(simd, T::from_f64(1.0 / operands.scaling.temperature));
+    let gamma = Lanes::splat(simd, T::from_f64(operands.scaling.gamma(len)));
+    let cut_off = Lanes::splat(simd, T::from_f64(operands.scaling.cut_off));
     for (scores, attention) in scores.chunks_exact_mut(len).zip(attention.chunks_exact_mut(len)) {
         let mut max = Lanes::load_last(simd, scores);
         for scores in scores.chunks_exact(lanes) {
@@ -267,10 +288,10 @@ fn softmax_rows<S: Simd, T: Scalar>(
         {
             let softmax = Lanes::load(simd, scores) * inverse_sum;
             softmax.store(scores);
-            (gamma * softmax).min(one).store(attention);
+            (gamma * softmax).min(cut_off).store(attention);
         }
         last.store_last(scores);
-        (gamma * last).min(one).store_last(attention);
+        (gamma * last).min(cut_off).store_last(attention);
     }
 }
 
@@ -284,10 +305,10 @@ fn softmax_backward_rows<S: Simd, T: Scalar>(
     let lanes = Lanes::<S, T>::LEN;
     let len = operands.positions;
     let rest = len % lanes;
-    let inverse_temperature = Lanes::splat(simd, T::from_f64(1.0 / operands.temperature));
+    let inverse_temperature = Lanes::splat(simd, T::from_f64(1.0 / operands.scaling.temperature));
     for (softmax, grads) in softmax.chunks_exact(len).zip(grads.chunks_exact_mut(len)) {
         let last = uncut(
-            len,
+            operands,
             Lanes::load_last(simd, softmax),
             Lanes::load_last(simd, grads),
         );
@@ -299,7 +320,7 @@ fn softmax_backward_rows<S: Simd, T: Scalar>(
             let mut sum = Lanes::zero(simd);
             for (softmax, grads) in softmax.chunks_exact(lanes).zip(grads.chunks_exact_mut(lanes)) {
                 let softmax = Lanes::load(simd, softmax);
-                let grad = uncut(len, softmax, Lanes::load(simd, grads));
+                let grad = uncut(operands, softmax, Lanes::load(simd, grads));
                 sum = softmax.mul_add(grad, sum);
                 grad.store(grads);
             }
@@ -319,9 +340,14 @@ fn softmax_backward_rows<S: Simd, T: Scalar>(
 
 /// The gradient of the softmax for that of the attention: γ times it, or 0 where the attention was cut off.
 #[inline(always)]
-fn uncut<S: Simd, T: Scalar>(positions: usize, softmax: Lanes<S, T>, grad: Lanes<S, T>) -> Lanes<S, T> {
-    let gamma = softmax.lift(gamma::<T>(positions).to_f64());
-    let cut = (gamma * softmax).gt(&softmax.lift(1.0));
+fn uncut<S: Simd, T: Scalar>(
+    operands: Operands<'_, T>,
+    softmax: Lanes<S, T>,
+    grad: Lanes<S, T>,
+) -> Lanes<S, T> {
+    let Scaling { cut_off, .. } = operands.scaling;
+    let gamma = softmax.lift(operands.scaling.gamma(operands.positions));
+    let cut = (gamma * softmax).gt(&softmax.lift(cut_off));
     (gamma * grad).keep(!cut)
 }
 

@@ -199,16 +199,16 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     ) {
         let plan = Plan::new::<A>(cache.origin.extent, layout);
         self.workspaces.with(|workspace| {
-            workspace.resize(cache);
+            workspace.resize::<A>(plan, cache);
             plan.run(|| {
-                let samples = GradSamples::of(arrays, cache, grad_x, workspace);
+                let samples = GradSamples::of(plan, arrays, cache, grad_x, workspace);
                 if is_normalised::<A>() {
                     // The gradients of the statistics are those of all samples.
                     parallel::for_each(samples, plan.samples, &|mut samples| {
                         self.backward_apply(plan, &mut samples);
                     });
                     self.backward_normalise(cache, workspace, grads.parameters);
-                    let samples = GradSamples::of(arrays, cache, grad_x, workspace);
+                    let samples = GradSamples::of(plan, arrays, cache, grad_x, workspace);
                     parallel::for_each(samples, plan.samples, &|mut samples| {
                         self.backward_pool(plan, &mut samples);
                     });

@@ -4,6 +4,7 @@ use super::parameters::Parameters;
 use super::sizes::{dynamic_count, has_external_context, hyper_layers, is_static, set_shape, sets};
 use super::workspace::Workspaces;
 use super::{Constants, Layer, Sizes, Statistics};
+use crate::kernels::attention::Scaling;
 use crate::kernels::level;
 use crate::kernels::piecewise::PieceSet;
 use crate::{
@@ -37,6 +38,8 @@ pub struct LayerBuilder<A, T> {
     divisor: usize,
     at_least: usize,
     temperature: Option<f64>,
+    average_attention: Option<f64>,
+    cut_off: Option<f64>,
     seed: u64,
     layer: PhantomData<fn() -> (A, T)>,
 }
@@ -57,6 +60,8 @@ impl<A: DynamicActivation, T: Scalar> LayerBuilder<A, T> {
             divisor: 1,
             at_least: 1,
             temperature: None,
+            average_attention: None,
+            cut_off: None,
             seed: 0,
             layer: PhantomData,
         }
@@ -118,6 +123,19 @@ impl<A: DynamicActivation, T: Scalar> LayerBuilder<A, T> {
         self
     }
 
+    /// Sets γ / S, the average of the spatial attention of mode C where nothing is cut off. The default is 1/3, as in the
+    /// paper.
+    pub fn average_attention(mut self, average: f64) -> Self {
+        self.average_attention = Some(average);
+        self
+    }
+
+    /// Sets the largest value of the spatial attention of mode C. The default is 1, as in the paper.
+    pub fn cut_off(mut self, cut_off: f64) -> Self {
+        self.cut_off = Some(cut_off);
+        self
+    }
+
     /// Sets the seed of the initial parameters. The default is 0: the same options give the same layer.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
@@ -139,8 +157,8 @@ impl<A: DynamicActivation, T: Scalar> LayerBuilder<A, T> {
     ///
     /// [`Error::Option`] when a size, a reduction or a divisor is zero; when the groups are missing, do not divide the
     /// channels, or the activation has no neighbours; when there are context channels, but no external context; when a
-    /// hyper function without layers has another number of inputs than of outputs; when the temperature or its inverse is
-    /// not positive and finite or the activation has no spatial attention; when the parameters would not fit into memory;
+    /// hyper function without layers has another number of inputs than of outputs; when the temperature, the average
+    /// attention, the cut-off or its inverse is not positive and finite or the activation has no spatial attention; when the parameters would not fit into memory;
     /// and when `DYRELU_LEVEL` does not name a level of this machine.
     pub fn build(self) -> Result<Layer<A, T>, Error> {
         let seed = self.seed;
@@ -163,17 +181,12 @@ impl<A: DynamicActivation, T: Scalar> LayerBuilder<A, T> {
         parameters: impl FnOnce(Sizes) -> Result<Parameters<T>, Error>,
     ) -> Result<Layer<A, T>, Error> {
         let sizes = self.sizes()?;
-        if let Some(temperature) = self.temperature {
-            check_temperature::<A, T>(temperature)?;
-        }
+        let scaling = self.scaling()?;
         let () = const { check_description::<A>() };
         let level = level::of_layers()?;
         Ok(Layer {
             sizes,
-            temperature: self.temperature.unwrap_or(match A::ATTENTION {
-                Attention::Softmax => 10.0,
-                Attention::Normalised => 1.0,
-            }),
+            scaling,
             level,
             parameters: parameters(sizes)?,
             statistics: Statistics::default(),
@@ -243,6 +256,25 @@ impl<A: DynamicActivation, T: Scalar> LayerBuilder<A, T> {
         })
     }
 
+    fn scaling(&self) -> Result<Scaling, Error> {
+        let default = match A::ATTENTION {
+            Attention::Softmax => Scaling::PAPER,
+            Attention::Normalised => Scaling {
+                temperature: 1.0,
+                ..Scaling::PAPER
+            },
+        };
+        let or = |name, option, default| match option {
+            Some(value) => check_scaling::<A, T>(name, value),
+            None => Ok(default),
+        };
+        Ok(Scaling {
+            temperature: or("temperature", self.temperature, default.temperature)?,
+            average: or("average attention", self.average_attention, default.average)?,
+            cut_off: or("cut-off", self.cut_off, default.cut_off)?,
+        })
+    }
+
     /// G, 1 for an activation that has none.
     fn groups_of(&self, channels: usize) -> Result<usize, Error> {
         if A::NEIGHBOURS.is_empty() {
@@ -292,6 +324,8 @@ impl<A: DynamicActivation, T> fmt::Debug for LayerBuilder<A, T> {
             .field("divisor", &self.divisor)
             .field("at_least", &self.at_least)
             .field("temperature", &self.temperature)
+            .field("average_attention", &self.average_attention)
+            .field("cut_off", &self.cut_off)
             .field("seed", &self.seed)
             .finish_non_exhaustive()
     }
@@ -312,21 +346,19 @@ fn option(option: &'static str, expected: &'static str, found: Option<usize>) ->
     }
 }
 
-fn check_temperature<A: DynamicActivation, T: Scalar>(temperature: f64) -> Result<(), Error> {
+/// A constant of the attention, if the activation has one.
+fn check_scaling<A: DynamicActivation, T: Scalar>(option: &'static str, value: f64) -> Result<f64, Error> {
     let expected = if A::SHARING != Sharing::Unshared {
         "left alone: only `share = \"none\"` has a spatial attention"
-    } else if !(temperature > 0.0
-        && temperature.is_finite()
-        && T::from_f64(1.0 / temperature).to_f64().is_finite())
-    {
+    } else if !(value > 0.0 && value.is_finite() && T::from_f64(1.0 / value).to_f64().is_finite()) {
         "positive and finite, as its inverse"
     } else {
-        return Ok(());
+        return Ok(value);
     };
     Err(Error::Option {
-        option: "temperature",
+        option,
         expected,
-        found: temperature.to_string(),
+        found: value.to_string(),
     })
 }
 

@@ -1,7 +1,8 @@
 //! [`Cache`]: what the hyper function and the attention computed for one input.
 
 use super::is_normalised;
-use super::sizes::{Extent, Sizes, set_len, set_shape, sets};
+use super::plan::Plan;
+use super::sizes::{Extent, Sizes, is_static, set_len, set_shape, sets};
 use super::statistics::Statistics;
 use crate::{DynamicActivation, Scalar, Sharing};
 use core::fmt;
@@ -38,16 +39,19 @@ impl<T: Scalar> Cache<T> {
         view((self.origin.extent.samples, self.origin.hidden), &self.hidden)
     }
 
-    /// The coefficients, dynamic and learned, `[N, C or 1, P, K]`; in mode C those that the attention multiplies.
+    /// The coefficients, dynamic and learned, `[N, C or 1, P, K]`; in mode C those that the attention multiplies. If none
+    /// is dynamic, all samples have the same, `[1, C or 1, P, K]`.
     #[must_use]
     pub fn coefficients(&self) -> ArrayView4<'_, T> {
         let Origin {
             extent,
+            outputs,
             sets,
             set_shape: [p, k],
             ..
         } = self.origin;
-        view((extent.samples, sets, p, k), &self.coefficients)
+        let rows = if outputs == 0 { 1 } else { extent.samples };
+        view((rows, sets, p, k), &self.coefficients[..rows * sets * p * k])
     }
 
     /// The spatial attention π of mode C, `[N, S]` with S positions; `None` in modes A and B.
@@ -155,14 +159,19 @@ impl<T> Default for Cache<T> {
 
 impl<T: Scalar> Cache<T> {
     /// Makes place for all that a layer of `A` computes.
-    pub(super) fn resize<A: DynamicActivation>(&mut self, extent: Extent, sizes: Sizes) {
+    pub(super) fn resize<A: DynamicActivation>(&mut self, extent: Extent, plan: Plan, sizes: Sizes) {
         let samples = extent.samples;
         let scores = match A::SHARING {
             Sharing::Unshared => samples * extent.positions,
             _ => 0,
         };
         let normalised = if is_normalised::<A>() { scores } else { 0 };
-        let coefficients = samples * sets::<A>(sizes.channels) * set_len::<A>();
+        let rows = if is_static::<A>() {
+            plan.extent.samples.max(1)
+        } else {
+            samples
+        };
+        let coefficients = rows * sets::<A>(sizes.channels) * set_len::<A>();
         self.origin = Origin::of::<A>(extent, sizes);
         for (array, len) in [
             (&mut self.pooled, samples * sizes.inputs),

@@ -6,7 +6,8 @@ use super::sizes::{
     Sizes, dynamic_count, has_external_context, hyper_layers, pools_channels, set_shape, sets,
 };
 use super::statistics::Statistics;
-use super::{Convention, Layer, is_normalised};
+use super::{Convention, Layer, LayerBuilder, is_normalised};
+use crate::kernels::attention::Scaling;
 use crate::{Coefficient, DynamicActivation, Error, PerPiece, Scalar, Sharing};
 use ndarray::{ArrayD, Axis, IxDyn};
 use safetensors::SafeTensors;
@@ -61,7 +62,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         safetensors::serialize(Self::views(&self.bytes()), self.metadata()).map_err(Error::Safetensors)
     }
 
-    /// A layer from a file, with the channels, the hidden units and the temperature that it was saved with.
+    /// A layer from a file, with the options that it was saved with.
     ///
     /// ```
     /// # use dyrelu::{Layer, dynamic_activation};
@@ -118,8 +119,8 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         if let Some(groups) = options.groups.filter(|_| !A::NEIGHBOURS.is_empty()) {
             builder = builder.groups(groups);
         }
-        if let Some(temperature) = options.temperature.filter(|_| A::SHARING == Sharing::Unshared) {
-            builder = builder.temperature(temperature);
+        if A::SHARING == Sharing::Unshared {
+            builder = options.scale(builder);
         }
         let mut layer = builder.build_with(|sizes| tensors.parameters::<A, T>(sizes))?;
         layer.statistics = tensors.statistics::<A, T>()?;
@@ -128,7 +129,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
 
     /// Replaces all parameters by the tensors whose names begin with `prefix`, such as `"features.3.act."`.
     ///
-    /// The temperature stays as it is.
+    /// The options stay as they are.
     ///
     /// # Errors
     ///
@@ -197,7 +198,12 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
             options += &format!(" groups={}", self.sizes.groups);
         }
         if A::SHARING == Sharing::Unshared {
-            options += &format!(" temperature={}", self.temperature);
+            let Scaling {
+                temperature,
+                average,
+                cut_off,
+            } = self.scaling;
+            options += &format!(" temperature={temperature} average_attention={average} cut_off={cut_off}");
         }
         Some(HashMap::from([(OPTIONS.to_owned(), options)]))
     }
@@ -209,9 +215,25 @@ struct Options {
     channels: Option<usize>,
     groups: Option<usize>,
     temperature: Option<f64>,
+    average_attention: Option<f64>,
+    cut_off: Option<f64>,
 }
 
 impl Options {
+    /// The constants of the attention that a file has.
+    fn scale<A: DynamicActivation, T: Scalar>(&self, mut builder: LayerBuilder<A, T>) -> LayerBuilder<A, T> {
+        if let Some(temperature) = self.temperature {
+            builder = builder.temperature(temperature);
+        }
+        if let Some(average) = self.average_attention {
+            builder = builder.average_attention(average);
+        }
+        if let Some(cut_off) = self.cut_off {
+            builder = builder.cut_off(cut_off);
+        }
+        builder
+    }
+
     /// The options of a file, which has none if another program has written it.
     fn read(bytes: &[u8]) -> Result<Self, Error> {
         let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(Error::Safetensors)?;
@@ -236,12 +258,9 @@ impl Options {
             match name {
                 "channels" => options.channels = Some(positive(value)?),
                 "groups" => options.groups = Some(positive(value)?),
-                "temperature" => {
-                    let temperature = value.parse::<f64>().ok()?;
-                    options.temperature =
-                        (temperature > 0.0 && temperature.is_finite()).then_some(temperature);
-                    options.temperature?;
-                }
+                "temperature" => options.temperature = Some(positive_number(value)?),
+                "average_attention" => options.average_attention = Some(positive_number(value)?),
+                "cut_off" => options.cut_off = Some(positive_number(value)?),
                 _ => return None,
             }
         }
@@ -251,6 +270,11 @@ impl Options {
 
 fn positive(text: &str) -> Option<usize> {
     text.parse().ok().filter(|&number| number > 0)
+}
+
+fn positive_number(text: &str) -> Option<f64> {
+    let number = text.parse::<f64>().ok()?;
+    (number > 0.0 && number.is_finite()).then_some(number)
 }
 
 /// The tensors of a file that belong to one layer.

@@ -3,11 +3,11 @@
 use super::layout::{self, Layout};
 use super::plan::Plan;
 use super::samples::Samples;
-use super::sizes::{has_external_context, needs_rows};
+use super::sizes::{has_external_context, is_static, needs_rows};
 use super::statistics::Statistics;
 use super::workspace::{Packed, Workspace};
 use super::{Cache, Extent, Layer, check_shape, is_normalised, parameters, slice, slice_mut};
-use crate::kernels::attention;
+use crate::kernels::{attention, coefficients};
 use crate::parallel;
 use crate::{DynamicActivation, Error, Scalar};
 use core::ops::Range;
@@ -234,21 +234,24 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         cache: &mut Cache<T>,
         packed: &mut Packed<T>,
     ) {
-        cache.resize::<A>(extent, self.sizes);
+        let plan = Plan::new::<A>(extent, layout);
+        cache.resize::<A>(extent, plan, self.sizes);
         if let Some(context) = pass.context {
             cache.pooled.copy_from_slice(context);
         }
         let operands = packed.update(self);
-        let plan = Plan::new::<A>(extent, layout);
+        if is_static::<A>() && extent.samples == 0 {
+            coefficients::forward(operands.coefficients, &[], &mut cache.coefficients);
+        }
         if is_normalised::<A>() && pass.training {
             // The statistics are those of all samples: these are pooled before any is applied.
-            let samples = Samples::of(x, y, cache);
+            let samples = Samples::of(plan, x, y, cache);
             plan.run(|| {
                 parallel::for_each(samples, plan.samples, &|samples| self.pool_samples(plan, samples));
             });
             self.normalise(cache);
         }
-        let samples = Samples::of(x, y, cache);
+        let samples = Samples::of(plan, x, y, cache);
         plan.run(|| {
             parallel::for_each(samples, plan.samples, &|samples| {
                 if is_normalised::<A>() && pass.training {
@@ -276,7 +279,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     pub(super) fn attention(&self, positions: usize, channels: Range<usize>) -> attention::Operands<'_, T> {
         attention::Operands {
             positions,
-            temperature: self.temperature,
+            scaling: self.scaling,
             weight: &self.parameters.slice(parameters::ATTENTION_WEIGHT)[channels],
         }
     }

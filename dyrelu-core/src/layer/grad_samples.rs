@@ -80,17 +80,22 @@ split!(Means { grad_pooled, grad_x });
 impl<'a, T: Scalar> GradSamples<'a, T> {
     /// All samples.
     pub(super) fn of(
+        plan: Plan,
         [x, grad_y]: [&'a [T]; 2],
         cache: &'a Cache<T>,
         grad_x: &'a mut [T],
         workspace: &'a mut Workspace<T>,
     ) -> Self {
         Self {
-            count: cache.origin.extent.samples,
+            count: plan.extent.samples,
             x,
             hidden: &cache.hidden,
             residuals: &cache.residuals,
-            coefficients: &cache.coefficients,
+            coefficients: if workspace.sets.is_empty() {
+                &cache.coefficients
+            } else {
+                &workspace.sets
+            },
             softmax: &cache.softmax,
             attention: &cache.attention,
             grad_y,

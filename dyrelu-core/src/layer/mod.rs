@@ -28,6 +28,7 @@ pub use cache::Cache;
 pub use convention::{Convention, OutputOrder};
 pub use with_context::WithContext;
 
+use crate::kernels::attention::Scaling;
 use crate::kernels::{Level, hyper};
 use crate::{Attention, DynamicActivation, Error, Scalar, Sharing};
 use constants::Constants;
@@ -53,13 +54,20 @@ use workspace::Workspaces;
 /// and in mode C all coefficients are multiplied by `π = min(S / 3 · softmax(z / τ), 1)`, where z is a 1×1
 /// convolution of x to one channel.
 ///
+/// A description may say otherwise: another [`Squash`](crate::Squash) than 2σ − 1, another [`Hyper`](crate::Hyper) function, a
+/// [normalised](Attention::Normalised) z. Coefficients may be [learned](crate::Source::Learned); if all are, there is no hyper
+/// function, and nothing of a sample is known to another element of it.
+///
 /// # Parameters
 ///
 /// | name | shape | |
 /// |---|---|---|
-/// | `fc1.weight`, `fc1.bias` | `[H, C]`, `[H]` | |
-/// | `fc2.weight`, `fc2.bias` | `[outputs, H]`, `[outputs]` | outputs = P·K in mode A, C·P·K in B and C: for each channel K values of the first coefficient, then K of the next |
+/// | `fc1.weight`, `fc1.bias` | `[H, M]`, `[H]` | a hyper function of two layers; M = C unless its context is another one |
+/// | `fc2.weight`, `fc2.bias` | `[outputs, H]`, `[outputs]` | outputs = D·K in mode A, C·D·K in B and C, for D dynamic coefficients: for each channel K values of the first one, then K of the next |
+/// | `fc.weight`, `fc.bias` | `[outputs, M]`, `[outputs]` | a hyper function of one layer |
+/// | the name of a learned coefficient | `[C]`, `[C, K]` if K > 1 | 1 instead of C where all channels share it |
 /// | `attention.weight`, `attention.bias` | `[1, C]`, `[1]` | mode C only |
+/// | `attention.norm.weight`, `attention.norm.bias` | `[1]`, `[1]` | a normalised attention only |
 ///
 /// # Shapes
 ///
@@ -85,7 +93,7 @@ use workspace::Workspaces;
 /// The first of equal pieces wins and gets the whole gradient; `relu` passes no gradient on at zero.
 ///
 /// Special numbers follow IEEE 754 through the formulas above, in their own sample; the other samples of a batch
-/// are not touched. The coefficients depend on all of x, so one NaN makes all coefficients of its sample NaN, and
+/// are not touched. Dynamic coefficients depend on all of x, so one NaN makes all of its sample NaN, and
 /// with them y, unless the piece has an `if` that hides them. An infinity makes the mean of its channel infinite:
 /// the coefficients reach init ± lambda, or are NaN where infinities cancel or meet a weight of zero; and a slope of
 /// zero times ∞ is NaN.
@@ -119,7 +127,7 @@ use workspace::Workspaces;
 /// ```
 pub struct Layer<A, T> {
     sizes: Sizes,
-    temperature: f64,
+    scaling: Scaling,
     level: Level,
     parameters: Parameters<T>,
     /// Of the scores of a normalised attention.
@@ -153,7 +161,13 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     /// τ, the temperature of the spatial attention; without meaning in modes A and B.
     #[must_use]
     pub fn temperature(&self) -> f64 {
-        self.temperature
+        self.scaling.temperature
+    }
+
+    /// τ, γ and the cut-off of the spatial attention; without meaning in modes A and B.
+    #[must_use]
+    pub fn attention_scaling(&self) -> Scaling {
+        self.scaling
     }
 
     /// All parameters with their names, in the order of the table [above](Self#parameters).

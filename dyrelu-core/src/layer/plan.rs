@@ -18,6 +18,7 @@ const BLOCK: usize = 1 << 14;
 /// How a pass is divided.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Plan {
+    /// Of x, see [`Extent::merged`].
     pub(super) extent: Extent,
     pub(super) layout: Layout,
     /// The samples of a task.
@@ -31,6 +32,7 @@ pub(super) struct Plan {
 
 impl Plan {
     pub(super) fn new<A: DynamicActivation>(extent: Extent, layout: Layout) -> Self {
+        let extent = extent.merged::<A>(layout);
         let Extent {
             samples, channels, ..
         } = extent;

@@ -67,9 +67,9 @@ fn ranges(count: usize, step: usize) -> impl Iterator<Item = Range<usize>> {
 
 impl<'a, T: Scalar> Samples<'a, T> {
     /// All samples. x is empty if it stands in y.
-    pub(super) fn of(x: &'a [T], y: &'a mut [T], cache: &'a mut Cache<T>) -> Self {
+    pub(super) fn of(plan: Plan, x: &'a [T], y: &'a mut [T], cache: &'a mut Cache<T>) -> Self {
         Self {
-            count: cache.origin.extent.samples,
+            count: plan.extent.samples,
             x,
             y,
             pooled: &mut cache.pooled,

@@ -1,5 +1,6 @@
 //! [`Sizes`] and [`Extent`]: how many there are of everything.
 
+use super::layout::Layout;
 use crate::kernels::piecewise::PieceSet;
 use crate::{Context, DynamicActivation, Sharing, Source};
 
@@ -34,6 +35,32 @@ impl Extent {
     /// How many consecutive elements share a set.
     pub(super) fn row_len<A: DynamicActivation>(self) -> usize {
         self.channels / sets::<A>(self.channels) * self.positions
+    }
+}
+
+/// Elements of x in samples that are computed as one.
+const MERGED: usize = 1 << 15;
+
+impl Extent {
+    /// The same elements in fewer and longer samples, if it does not matter where one ends: all samples of a static
+    /// activation have the same coefficients, and where channels are last their positions follow each other. Vectors
+    /// without spatial axes are computed as fast as maps then.
+    ///
+    /// The gradients of coefficients are sums over samples, so this must not depend on the number of threads.
+    pub(super) fn merged<A: DynamicActivation>(self, layout: Layout) -> Self {
+        let elementwise = is_static::<A>() && A::NEIGHBOURS.is_empty() && A::SHARING != Sharing::Unshared;
+        if !elementwise || layout == Layout::Rows {
+            return self;
+        }
+        let sample = (self.channels * self.positions).max(1);
+        let most = (MERGED / sample).clamp(1, self.samples.max(1));
+        let factor = (1..=most).rev().find(|&count| self.samples.is_multiple_of(count));
+        let factor = factor.unwrap_or(1);
+        Self {
+            samples: self.samples / factor,
+            positions: self.positions * factor,
+            ..self
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! [`Workspaces`]: memory that a layer keeps from call to call.
 
-use super::sizes::Extent;
+use super::plan::Plan;
+use super::sizes::{is_static, set_len, sets};
 use super::{Cache, Layer};
 use crate::kernels::coefficients;
 use crate::kernels::hyper::Weights;
@@ -14,6 +15,9 @@ pub(super) struct Workspace<T> {
     /// Of passes that return none.
     pub(super) cache: Cache<T>,
     pub(super) packed: Packed<T>,
+    /// The coefficients of a static activation for each sample of the backward pass, which need not be those of the
+    /// forward pass. Empty for others.
+    pub(super) sets: Vec<T>,
     pub(super) grad_coefficients: Vec<T>,
     /// Of the residuals, and in the same place of the raw values.
     pub(super) grad_residuals: Vec<T>,
@@ -33,6 +37,7 @@ impl<T> Default for Workspace<T> {
                 layers: [Vec::new(), Vec::new()],
                 template: Vec::new(),
             },
+            sets: Vec::new(),
             grad_coefficients: Vec::new(),
             grad_residuals: Vec::new(),
             grad_attention: Vec::new(),
@@ -45,16 +50,22 @@ impl<T> Default for Workspace<T> {
 
 impl<T: Scalar> Workspace<T> {
     /// Makes place for the gradients of all that stands in a cache.
-    pub(super) fn resize(&mut self, cache: &Cache<T>) {
-        let Extent {
-            samples, channels, ..
-        } = cache.origin.extent;
+    pub(super) fn resize<A: DynamicActivation>(&mut self, plan: Plan, cache: &Cache<T>) {
+        let samples = plan.extent.samples;
+        let coefficients = samples * sets::<A>(plan.extent.channels) * set_len::<A>();
+        self.sets.clear();
+        if is_static::<A>() && coefficients != 0 {
+            let one = &cache.coefficients[..coefficients / samples];
+            for _ in 0..samples {
+                self.sets.extend(one);
+            }
+        }
         let grad_weights = match cache.attention.len() {
             0 => 0,
-            _ => samples * channels,
+            _ => samples * plan.extent.channels,
         };
         for (array, len) in [
-            (&mut self.grad_coefficients, cache.coefficients.len()),
+            (&mut self.grad_coefficients, coefficients),
             (&mut self.grad_residuals, cache.residuals.len()),
             (&mut self.grad_attention, cache.attention.len()),
             (&mut self.grad_pooled, cache.pooled.len()),
