@@ -57,13 +57,46 @@ fn forward_rows<S: Simd, T: Scalar>(simd: S, squashes: &[Squash], k: usize, valu
     if same == squashes.len() {
         return forward_run(simd, squashes[0], k, values);
     }
-    for row in values.chunks_exact_mut(squashes.len() * k) {
-        let mut d = 0;
-        while d < squashes.len() {
-            let end = d + run(&squashes[d..]);
-            forward_run(simd, squashes[d], k, &mut row[d * k..end * k]);
-            d = end;
+    let row = squashes.len() * k;
+    let mut d = 0;
+    while d < squashes.len() {
+        let end = d + run(&squashes[d..]);
+        let (start, len) = (d * k, (end - d) * k);
+        let rows = (BUFFER / len).max(1);
+        for values in values.chunks_mut(rows * row) {
+            if len > BUFFER {
+                forward_run(simd, squashes[d], k, &mut values[start..start + len]);
+            } else {
+                let mut buffer = [T::default(); BUFFER];
+                let count = gather(values, row, start, len, &mut buffer);
+                forward_run(simd, squashes[d], k, &mut buffer[..count]);
+                scatter(&buffer, row, start, len, values);
+            }
         }
+        d = end;
+    }
+}
+
+/// Values of one squash that are brought together from several rows: rows are often shorter than a vector.
+const BUFFER: usize = 256;
+
+/// Copies elements `start .. start + len` of each row to the buffer, and returns their number.
+#[inline(always)]
+fn gather<T: Scalar>(rows: &[T], row: usize, start: usize, len: usize, buffer: &mut [T; BUFFER]) -> usize {
+    let mut count = 0;
+    for values in rows.chunks_exact(row) {
+        buffer[count..count + len].copy_from_slice(&values[start..start + len]);
+        count += len;
+    }
+    count
+}
+
+/// The inverse of [`gather`].
+#[inline(always)]
+fn scatter<T: Scalar>(buffer: &[T; BUFFER], row: usize, start: usize, len: usize, rows: &mut [T]) {
+    let parts = buffer.chunks_exact(len);
+    for (values, part) in rows.chunks_exact_mut(row).zip(parts) {
+        values[start..start + len].copy_from_slice(part);
     }
 }
 
@@ -82,15 +115,32 @@ fn backward_rows<S: Simd, T: Scalar>(
     if same == squashes.len() {
         return backward_run(simd, squashes[0], k, residuals, grads);
     }
-    let len = squashes.len() * k;
-    for (residuals, grads) in residuals.chunks_exact(len).zip(grads.chunks_exact_mut(len)) {
-        let mut d = 0;
-        while d < squashes.len() {
-            let end = d + run(&squashes[d..]);
-            let part = d * k..end * k;
-            backward_run(simd, squashes[d], k, &residuals[part.clone()], &mut grads[part]);
-            d = end;
+    let row = squashes.len() * k;
+    let mut d = 0;
+    while d < squashes.len() {
+        let end = d + run(&squashes[d..]);
+        let (start, len) = (d * k, (end - d) * k);
+        let rows = (BUFFER / len).max(1);
+        for (residuals, grads) in residuals.chunks(rows * row).zip(grads.chunks_mut(rows * row)) {
+            if len > BUFFER {
+                let part = start..start + len;
+                backward_run(simd, squashes[d], k, &residuals[part.clone()], &mut grads[part]);
+            } else {
+                let mut buffers = [[T::default(); BUFFER]; 2];
+                let [of_residuals, of_grads] = &mut buffers;
+                let count = gather(residuals, row, start, len, of_residuals);
+                gather(grads, row, start, len, of_grads);
+                backward_run(
+                    simd,
+                    squashes[d],
+                    k,
+                    &of_residuals[..count],
+                    &mut of_grads[..count],
+                );
+                scatter(of_grads, row, start, len, grads);
+            }
         }
+        d = end;
     }
 }
 

@@ -202,7 +202,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
             workspace.resize::<A>(plan, cache);
             plan.run(|| {
                 let samples = GradSamples::of(plan, arrays, cache, grad_x, workspace);
-                if is_normalised::<A>() {
+                if const { is_normalised::<A>() } {
                     // The gradients of the statistics are those of all samples.
                     parallel::for_each(samples, plan.samples, &|mut samples| {
                         self.backward_apply(plan, &mut samples);

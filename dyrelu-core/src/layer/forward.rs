@@ -196,7 +196,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         cache: &mut Cache<T>,
         packed: &mut Packed<T>,
     ) {
-        if needs_rows::<A>() {
+        if const { needs_rows::<A>() } {
             let x = x.as_standard_layout();
             let slices = (extent, Layout::Rows);
             if let Some(y) = y.as_slice_mut() {
@@ -240,10 +240,10 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
             cache.pooled.copy_from_slice(context);
         }
         let operands = packed.update(self);
-        if is_static::<A>() && extent.samples == 0 {
+        if const { is_static::<A>() } && extent.samples == 0 {
             coefficients::forward(operands.coefficients, &[], &mut cache.coefficients);
         }
-        if is_normalised::<A>() && pass.training {
+        if const { is_normalised::<A>() } && pass.training {
             // The statistics are those of all samples: these are pooled before any is applied.
             let samples = Samples::of(plan, x, y, cache);
             plan.run(|| {
@@ -254,7 +254,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         let samples = Samples::of(plan, x, y, cache);
         plan.run(|| {
             parallel::for_each(samples, plan.samples, &|samples| {
-                if is_normalised::<A>() && pass.training {
+                if const { is_normalised::<A>() } && pass.training {
                     self.apply_samples(plan, operands, samples);
                 } else {
                     self.forward_samples(plan, operands, samples);

@@ -2,7 +2,9 @@
 
 use super::layout::Layout;
 use super::plan::Plan;
-use super::sizes::{is_static, pools_channels, pools_halves, pools_with_scores, sets};
+use super::sizes::{
+    has_neighbours, is_static, is_unshared, pools_channels, pools_halves, pools_with_scores, sets,
+};
 use super::workspace::Workspace;
 use super::{Cache, Layer};
 use crate::kernels::piecewise::{self, PieceSet};
@@ -127,7 +129,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     /// The first part: from the gradient of y to those of the context and of the scores.
     pub(super) fn backward_apply(&self, plan: Plan, samples: &mut GradSamples<'_, T>) {
         self.backward_pieces(plan, samples);
-        if !is_static::<A>() {
+        if const { !is_static::<A>() } {
             let operands = self.constants.coefficients::<A>(&self.constants.init);
             coefficients::backward(operands, samples.grad_coefficients, samples.grad_residuals);
             hyper::backward_pooled(
@@ -139,14 +141,14 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
                 samples.grad_pooled,
             );
         }
-        if A::SHARING == Sharing::Unshared {
+        if const { is_unshared::<A>() } {
             let operands = self.attention(plan.extent.positions, 0..self.sizes.channels);
             attention::softmax_backward(self.level, operands, samples.softmax, samples.grad_attention);
         }
     }
 
     fn backward_pieces(&self, plan: Plan, samples: &mut GradSamples<'_, T>) {
-        if !A::NEIGHBOURS.is_empty() {
+        if const { has_neighbours::<A>() } {
             return self.backward_neighbours(plan, samples);
         }
         if plan.layout == Layout::ChannelsLast {
@@ -236,7 +238,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         let positions = plan.extent.positions;
         let last = plan.layout == Layout::ChannelsLast;
         let shape = [positions, self.sizes.channels];
-        if pools_halves::<A>() {
+        if const { pools_halves::<A>() } {
             let backward = if last {
                 channels_last::halves::backward
             } else {
@@ -244,9 +246,9 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
             };
             backward(self.level, shape, samples.x, samples.grad_pooled, samples.grad_x);
         }
-        if A::SHARING == Sharing::Unshared {
+        if const { is_unshared::<A>() } {
             self.backward_scores(plan, samples);
-        } else if pools_channels::<A>() {
+        } else if const { pools_channels::<A>() } {
             if last {
                 return channels_last::pool::backward(self.level, shape, samples.grad_pooled, samples.grad_x);
             }

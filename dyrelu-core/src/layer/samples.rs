@@ -2,7 +2,9 @@
 
 use super::layout::Layout;
 use super::plan::Plan;
-use super::sizes::{is_static, pools_channels, pools_halves, pools_with_scores, set_len, sets};
+use super::sizes::{
+    has_neighbours, is_static, is_unshared, pools_channels, pools_halves, pools_with_scores, set_len, sets,
+};
 use super::workspace::Operands;
 use super::{Cache, Layer, is_normalised, parameters};
 use crate::kernels::piecewise::{self, PieceSet};
@@ -93,7 +95,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
             self.pool(plan, &mut current, n, 0..self.sizes.channels);
         }
         while current.count != 0 {
-            if is_normalised::<A>() {
+            if const { is_normalised::<A>() } {
                 let weight = self.parameters.slice(parameters::NORM_WEIGHT)[0];
                 let factor = weight * T::from_f64(self.statistics.inverse_deviation());
                 for score in current.softmax.iter_mut() {
@@ -144,7 +146,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
             &samples.x[elements]
         };
         let last = plan.layout == Layout::ChannelsLast;
-        if A::SHARING == Sharing::Unshared && positions != 0 {
+        if const { is_unshared::<A>() } && positions != 0 {
             let scores = &mut samples.softmax[n.start * positions..n.end * positions];
             if channels.start == 0 {
                 scores.fill(self.parameters.slice(parameters::ATTENTION_BIAS)[0]);
@@ -160,7 +162,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
             } else {
                 attention::pool(self.level, operands, x, pooled, scores);
             }
-        } else if pools_channels::<A>() {
+        } else if const { pools_channels::<A>() } {
             let pooled = &mut samples.pooled[rows];
             if last {
                 let shape = [positions, self.sizes.channels];
@@ -172,7 +174,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
                 pool::forward(self.level, positions, x, pooled);
             });
         }
-        if pools_halves::<A>() {
+        if const { pools_halves::<A>() } {
             let inputs = self.sizes.inputs;
             let pooled = &mut samples.pooled[n.start * inputs..n.end * inputs];
             let shape = [positions, self.sizes.channels];
@@ -187,7 +189,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
 
     /// From the context to the coefficients, and from the scores to the attention.
     fn compute_coefficients(&self, plan: Plan, operands: Operands<'_, T>, samples: &mut Samples<'_, T>) {
-        if !is_static::<A>() {
+        if const { !is_static::<A>() } {
             hyper::forward_packed(
                 self.level,
                 operands.hyper,
@@ -197,7 +199,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
             );
         }
         coefficients::forward(operands.coefficients, samples.residuals, samples.coefficients);
-        if A::SHARING == Sharing::Unshared {
+        if const { is_unshared::<A>() } {
             let operands = self.attention(plan.extent.positions, 0..self.sizes.channels);
             attention::softmax(self.level, operands, samples.softmax, samples.attention);
         }
@@ -217,12 +219,12 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         let set_len = set_len::<A>();
         let sample = sets::<A>(self.sizes.channels) * set_len;
         let set = &samples.coefficients[n.start * sample..n.end * sample];
-        let attention = if A::SHARING == Sharing::Unshared {
+        let attention = if const { is_unshared::<A>() } {
             &samples.attention[n.start * positions..n.end * positions]
         } else {
             &[]
         };
-        if !A::NEIGHBOURS.is_empty() {
+        if const { has_neighbours::<A>() } {
             let operands = neighbours::Operands {
                 positions,
                 channels: self.sizes.channels,

@@ -101,6 +101,8 @@ pub(super) const fn is_static<A: DynamicActivation>() -> bool {
     dynamic_count::<A>() == 0
 }
 
+// In the passes these stand inside of `if const { … }`, so that the kernels that are not chosen are not even compiled.
+
 /// How many layers the hyper function has; 0 if there is none.
 pub(super) const fn hyper_layers<A: DynamicActivation>() -> usize {
     if is_static::<A>() { 0 } else { A::HYPER.layers }
@@ -111,10 +113,20 @@ pub(super) const fn has_external_context<A: DynamicActivation>() -> bool {
     !is_static::<A>() && matches!(A::HYPER.context, Context::External)
 }
 
+/// Whether a piece sees other channels.
+pub(super) const fn has_neighbours<A: DynamicActivation>() -> bool {
+    !A::NEIGHBOURS.is_empty()
+}
+
+/// Mode C, where every position has its π.
+pub(super) const fn is_unshared<A: DynamicActivation>() -> bool {
+    matches!(A::SHARING, Sharing::Unshared)
+}
+
 /// Whether a sample must be seen as a whole, because its channels depend on each other or because its means are not those
 /// of its channels in order.
 pub(super) const fn needs_whole_samples<A: DynamicActivation>() -> bool {
-    !A::NEIGHBOURS.is_empty() || pools_halves::<A>()
+    has_neighbours::<A>() || pools_halves::<A>()
 }
 
 /// Whether the hyper function sees the means of the negative and of the positive part of x.
@@ -124,12 +136,12 @@ pub(super) const fn pools_halves<A: DynamicActivation>() -> bool {
 
 /// Whether all arrays must be in standard layout: no kernel for channels that are last in memory does the same.
 pub(super) const fn needs_rows<A: DynamicActivation>() -> bool {
-    !A::NEIGHBOURS.is_empty() || matches!(A::SHARING, Sharing::Unshared) && !pools_with_scores::<A>()
+    has_neighbours::<A>() || is_unshared::<A>() && !pools_with_scores::<A>()
 }
 
 /// Whether the means of x and the scores of its attention come from the same way through x.
 pub(super) const fn pools_with_scores<A: DynamicActivation>() -> bool {
-    matches!(A::SHARING, Sharing::Unshared) && pools_channels::<A>()
+    is_unshared::<A>() && pools_channels::<A>()
 }
 
 /// Whether the hyper function sees the means of the channels of x.
