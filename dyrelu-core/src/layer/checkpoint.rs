@@ -399,7 +399,7 @@ impl<'a> Tensors<'a> {
         })?;
         Parameters::new::<A>(sizes, |parameter| {
             let values = self.read::<A, T>(parameter.name, &parameter.shape)?;
-            if ![parameters::FC2_WEIGHT, parameters::FC2_BIAS].contains(&parameter.name) {
+            if !parameters::OUTPUTS.contains(&parameter.name) {
                 return Ok(values);
             }
             let [_, pieces] = set_shape::<A>();
