@@ -250,6 +250,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         self.check_cache(cache.origin.extent, cache)?;
         if is_normalised::<A>() && cache.softmax.len() > 1 {
             self.statistics.update(cache.statistics, cache.softmax.len());
+            self.statistics = self.statistics.rounded::<T>();
         }
         Ok(())
     }
