@@ -55,7 +55,7 @@ pub mod gallery;
 pub use dyrelu_core::{
     Attention, Cache, Coefficient, Combine, Context, Convention, Cost, CostModel, DynamicActivation,
     Elementwise, Error, Gradients, Hyper, Inner, Layer, LayerBuilder, Neighbour, OutputOrder, PerPiece,
-    Piece, PieceGrad, Pieces, Scalar, Sharing, Source, Squash, kernels, reference, safetensors,
+    Piece, PieceGrad, Pieces, Scalar, Sharing, Source, Squash, WithContext, kernels, reference, safetensors,
 };
 pub use dyrelu_macros::dynamic_activation;
 

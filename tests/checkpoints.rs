@@ -348,3 +348,17 @@ fn a_layer_loads_its_part_of_a_network() {
     let error = layer.load_tensors(&network, "features.4.").unwrap_err();
     assert!(matches!(error, Error::MissingTensor { name, .. } if name == "features.4.fc1.weight"));
 }
+
+/// Learned coefficients with the names of the constants that the PyTorch module saves are parameters all the same.
+#[test]
+fn coefficients_named_as_constants_come_back() {
+    #[dynamic_activation(
+        k = 1, share = "spatial", piece = |x, lambdas, init_v| lambdas * x + init_v,
+        learned(lambdas = 1.0, init_v = 0.0)
+    )]
+    struct Confusing;
+    let mut layer = Confusing::layer::<f32>(4).build().unwrap();
+    randomise(&mut layer, 1);
+    let loaded = Layer::<Confusing, f32>::from_safetensors(&layer.to_safetensors().unwrap()).unwrap();
+    assert!(loaded.parameters().eq(layer.parameters()));
+}

@@ -117,7 +117,8 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         if grads.x.shape() != x.shape() || Layout::of(&grads.x) != Some(layout) {
             grads.x = layout::zeros_like(x);
         }
-        if grads.context.as_ref().map(|context| context.shape()) != context {
+        let fits = |grad: &ArrayD<T>| Some(grad.shape()) == context && grad.is_standard_layout();
+        if !grads.context.as_ref().map_or(context.is_none(), fits) {
             grads.context = context.map(|shape| ArrayD::from_elem(shape, T::default()));
         }
         if !grads.parameters.has_shapes_of(&self.parameters) {

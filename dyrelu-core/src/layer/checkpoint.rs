@@ -399,7 +399,7 @@ impl<'a> Tensors<'a> {
         })?;
         Parameters::new::<A>(sizes, |parameter| {
             let values = self.read::<A, T>(parameter.name, &parameter.shape)?;
-            if ![parameters::FC2_WEIGHT, parameters::FC2_BIAS].contains(&parameter.name) {
+            if !parameters::OUTPUTS.contains(&parameter.name) {
                 return Ok(values);
             }
             let [_, pieces] = set_shape::<A>();
@@ -429,7 +429,8 @@ impl<'a> Tensors<'a> {
         name: &'static str,
         constant: fn(&Coefficient) -> Option<PerPiece>,
     ) -> Result<(), Error> {
-        if !self.contains(name) {
+        // A learned coefficient may have this name.
+        if tensor_names::<A>().contains(&name) || !self.contains(name) {
             return Ok(());
         }
         let expected = per_piece::<A, T>(constant);

@@ -27,7 +27,7 @@ use super::parameters::{FC1_BIAS, FC1_WEIGHT, FC2_BIAS, FC2_WEIGHT};
 pub struct Convention {
     /// In place of `fc1.weight`, `fc1.bias`, `fc2.weight` and `fc2.bias`.
     pub names: [&'static str; 4],
-    /// The order of the rows of the second layer.
+    /// The order of the rows of the last layer.
     pub order: OutputOrder,
 }
 

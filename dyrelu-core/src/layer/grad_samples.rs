@@ -93,8 +93,9 @@ impl<'a, T: Scalar> GradSamples<'a, T> {
             x,
             hidden: &cache.hidden,
             residuals: &cache.residuals,
+            // Without samples a static activation has coefficients all the same, which no gradient is for.
             coefficients: if workspace.sets.is_empty() {
-                &cache.coefficients
+                &cache.coefficients[..workspace.grad_coefficients.len()]
             } else {
                 &workspace.sets
             },

@@ -85,8 +85,11 @@ use workspace::Workspaces;
 /// The arrays of a pass should have the same order. If that of x is not that of y, x is copied into y first. If that of x
 /// is not that of `grad_y`, both are brought into standard layout.
 ///
-/// The forward pass has the same results in both orders, bit by bit; sums in the backward pass may differ in the last
-/// bits. Arrays whose channels are last are shared out to threads by samples only, so a single sample is computed by one.
+/// The forward pass has the same results in both orders, bit by bit, but for the means of both halves
+/// ([`Context::PooledHalves`](crate::Context::PooledHalves)); those, and sums in the backward pass, may differ in the last
+/// bits. Activations with [neighbours](crate::Neighbour), and those of mode C whose coefficients do not follow from the
+/// means of x, have no kernels for channels that are last: such arrays are copied. Those of others are shared out to
+/// threads by samples only, so a single sample is computed by one.
 ///
 /// # Ties, kinks and special numbers
 ///
@@ -250,6 +253,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         self.check_cache(cache.origin.extent, cache)?;
         if is_normalised::<A>() && cache.softmax.len() > 1 {
             self.statistics.update(cache.statistics, cache.softmax.len());
+            self.statistics = self.statistics.rounded::<T>();
         }
         Ok(())
     }

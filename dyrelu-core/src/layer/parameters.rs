@@ -18,6 +18,9 @@ pub(super) const ATTENTION_BIAS: &str = "attention.bias";
 pub(super) const NORM_WEIGHT: &str = "attention.norm.weight";
 pub(super) const NORM_BIAS: &str = "attention.norm.bias";
 
+/// Those that have a row for each output of the hyper function.
+pub(super) const OUTPUTS: [&str; 4] = [FC_WEIGHT, FC_BIAS, FC2_WEIGHT, FC2_BIAS];
+
 /// Named arrays, all in standard layout.
 #[derive(Debug, Clone)]
 pub(super) struct Parameters<T>(Vec<(&'static str, ArrayD<T>)>);

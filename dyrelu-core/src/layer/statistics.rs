@@ -1,5 +1,7 @@
 //! [`Statistics`]: what a normalised attention remembers of the scores that it was trained on.
 
+use crate::Scalar;
+
 /// Added to a variance before it divides.
 const EPSILON: f64 = 1e-5;
 
@@ -44,5 +46,12 @@ impl Statistics {
         let unbiased = batch.variance * count as f64 / (count as f64 - 1.0);
         self.mean += MOMENTUM * (batch.mean - self.mean);
         self.variance += MOMENTUM * (unbiased - self.variance);
+    }
+
+    /// As a checkpoint of this number type has them: a layer that was saved and loaded is the same.
+    pub(super) fn rounded<T: Scalar>(self) -> Self {
+        let Self { mean, variance } = self;
+        let [mean, variance] = [mean, variance].map(|number| T::from_f64(number).to_f64());
+        Self { mean, variance }
     }
 }
