@@ -202,21 +202,18 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         workspace: &Workspace<T>,
         grads: &mut Parameters<T>,
     ) {
-        let [fc_weight, fc_bias, fc1_weight, fc1_bias, fc2_weight, fc2_bias] = grads.slices_mut([
-            parameters::FC_WEIGHT,
-            parameters::FC_BIAS,
-            parameters::FC1_WEIGHT,
-            parameters::FC1_BIAS,
-            parameters::FC2_WEIGHT,
-            parameters::FC2_BIAS,
-        ]);
         let grad_raw = &workspace.grad_residuals;
         match hyper_layers::<A>() {
             0 => {}
-            1 => self.backward_linear(plan, &cache.pooled, grad_raw, fc_weight, fc_bias),
+            1 => {
+                let [weight, bias] = grads.slices_mut([parameters::FC_WEIGHT, parameters::FC_BIAS]);
+                self.backward_linear(plan, &cache.pooled, grad_raw, weight, bias);
+            }
             _ => {
-                self.backward_linear(plan, &cache.hidden, grad_raw, fc2_weight, fc2_bias);
-                self.backward_linear(plan, &cache.pooled, &workspace.grad_hidden, fc1_weight, fc1_bias);
+                let [weight, bias] = grads.slices_mut([parameters::FC2_WEIGHT, parameters::FC2_BIAS]);
+                self.backward_linear(plan, &cache.hidden, grad_raw, weight, bias);
+                let [weight, bias] = grads.slices_mut([parameters::FC1_WEIGHT, parameters::FC1_BIAS]);
+                self.backward_linear(plan, &cache.pooled, &workspace.grad_hidden, weight, bias);
             }
         }
         let [_, pieces] = set_shape::<A>();
