@@ -62,26 +62,27 @@ fn main() {
 
 fn measure<A: DynamicActivation>() {
     let mut case = Case::<A>::new();
-    let mut works: [(fn(&mut Case<A>), Duration); 8] = [
-        (Case::copy, Duration::MAX),
-        (Case::read, Duration::MAX),
-        (Case::read_two_and_write, Duration::MAX),
-        (Case::add, Duration::MAX),
-        (Case::pieces, Duration::MAX),
-        (Case::pieces_backward, Duration::MAX),
-        (Case::forward, Duration::MAX),
-        (Case::forward_and_backward, Duration::MAX),
+    let works: [fn(&mut Case<A>); 8] = [
+        Case::copy,
+        Case::read,
+        Case::read_two_and_write,
+        Case::add,
+        Case::pieces,
+        Case::pieces_backward,
+        Case::forward,
+        Case::forward_and_backward,
     ];
+    let mut shortest = [Duration::MAX; 8];
     for round in 0..ROUNDS {
         for turn in 0..works.len() {
-            let (work, shortest) = &mut works[(round + turn) % 8];
+            let i = (round + turn) % works.len();
             let start = Instant::now();
-            work(&mut case);
-            *shortest = start.elapsed().min(*shortest);
+            works[i](&mut case);
+            shortest[i] = start.elapsed().min(shortest[i]);
         }
     }
     let [copy, read, backward, add, pieces, pieces_backward, forward, both] =
-        works.map(|(_, time)| time.as_secs_f64() * 1e6);
+        shortest.map(|time| time.as_secs_f64() * 1e6);
     let means = if needs_means::<A>() { 1.0 } else { 0.0 };
     let memory = copy + means * read;
     let memory_both = memory + backward + means * add;

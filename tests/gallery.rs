@@ -191,7 +191,7 @@ fn with_case<R>(name: &str, run: impl FnOnce(&Case<'_>) -> R) -> R {
     })
 }
 
-/// The loss Σ y · grad_y, with x, the context and the parameters moved along fixed random directions by `step`.
+/// The loss Σ y · `grad_y`, with x, the context and the parameters moved along fixed random directions by `step`.
 fn loss_at<A: DynamicActivation>(case: &Case<'_>, step: f64) -> f64 {
     let moved = |seed: u64, array: &ArrayD<f64>| array + &(common::random::<f64>(array.shape(), seed) * step);
     let mut layer = case.layer::<A, f64>();
@@ -361,7 +361,7 @@ fn weights_of_the_ports_give_the_ports_numbers() {
         with_case(name, |case| check_convention::<DyHead>(case, convention));
     }
     with_case("paper_order", |case| {
-        check_convention::<DyReluB>(case, Convention::PAPER)
+        check_convention::<DyReluB>(case, Convention::PAPER);
     });
 }
 

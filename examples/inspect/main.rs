@@ -66,9 +66,10 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
 fn show_mistake(text: &str, mistake: &Mistake) {
     eprintln!("error: {}", mistake.message);
     if let Some(line) = text.lines().nth(mistake.line - 1) {
-        let end = match mistake.end_line == mistake.line {
-            true => mistake.end_column,
-            false => line.chars().count() + 1,
+        let end = if mistake.end_line == mistake.line {
+            mistake.end_column
+        } else {
+            line.chars().count() + 1
         };
         let width = end.saturating_sub(mistake.column).max(1);
         eprintln!(
@@ -127,8 +128,8 @@ fn show_coefficients(activation: &Activation) {
         return println!("no coefficients");
     }
     println!(
-        "\n{:<12} {:<20} {:<20} {:<20} {}",
-        "coefficient", "source", "init", "lambda", "squash"
+        "
+coefficient  source               init                 lambda               squash"
     );
     for Coefficient { name, init, source } in &activation.coefficients {
         let (kind, lambda, squash) = match source {

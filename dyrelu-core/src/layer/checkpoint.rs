@@ -59,7 +59,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     ///
     /// [`Error::Safetensors`] when the format does not allow it; no layer is known for which that is so.
     pub fn to_safetensors(&self) -> Result<Vec<u8>, Error> {
-        safetensors::serialize(Self::views(&self.bytes()), self.metadata()).map_err(Error::Safetensors)
+        safetensors::serialize(Self::views(&self.bytes()), Some(self.metadata())).map_err(Error::Safetensors)
     }
 
     /// A layer from a file, with the options that it was saved with.
@@ -99,7 +99,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     pub fn from_safetensors(bytes: &[u8]) -> Result<Self, Error> {
         let tensors = SafeTensors::deserialize(bytes).map_err(Error::Safetensors)?;
         let tensors = Tensors {
-            tensors: &tensors,
+            file: &tensors,
             prefix: "",
             convention: Convention::NATIVE,
         };
@@ -150,7 +150,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         prefix: &str,
     ) -> Result<(), Error> {
         let tensors = Tensors {
-            tensors,
+            file: tensors,
             prefix,
             convention,
         };
@@ -192,10 +192,10 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     }
 
     /// The options that the tensors do not tell.
-    fn metadata(&self) -> Option<HashMap<String, String>> {
-        let mut options = format!("channels={}", self.sizes.channels);
+    fn metadata(&self) -> HashMap<String, String> {
+        let mut options = vec![format!("channels={}", self.sizes.channels)];
         if !A::NEIGHBOURS.is_empty() {
-            options += &format!(" groups={}", self.sizes.groups);
+            options.push(format!("groups={}", self.sizes.groups));
         }
         if A::SHARING == Sharing::Unshared {
             let Scaling {
@@ -203,9 +203,11 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
                 average,
                 cut_off,
             } = self.scaling;
-            options += &format!(" temperature={temperature} average_attention={average} cut_off={cut_off}");
+            options.push(format!("temperature={temperature}"));
+            options.push(format!("average_attention={average}"));
+            options.push(format!("cut_off={cut_off}"));
         }
-        Some(HashMap::from([(OPTIONS.to_owned(), options)]))
+        HashMap::from([(OPTIONS.to_owned(), options.join(" "))])
     }
 }
 
@@ -280,7 +282,7 @@ fn positive_number(text: &str) -> Option<f64> {
 /// The tensors of a file that belong to one layer.
 #[derive(Clone, Copy)]
 struct Tensors<'a> {
-    tensors: &'a SafeTensors<'a>,
+    file: &'a SafeTensors<'a>,
     prefix: &'a str,
     convention: Convention,
 }
@@ -293,7 +295,7 @@ impl<'a> Tensors<'a> {
 
     /// The names after the prefix.
     fn names(self) -> impl Iterator<Item = &'a str> {
-        self.tensors
+        self.file
             .names()
             .into_iter()
             .filter_map(move |name| name.strip_prefix(self.prefix))
@@ -304,12 +306,12 @@ impl<'a> Tensors<'a> {
     }
 
     fn get<A: DynamicActivation>(self, name: &'static str) -> Result<TensorView<'a>, Error> {
-        self.tensors
+        self.file
             .tensor(&self.full_name(name))
             .map_err(|_| Error::MissingTensor {
                 name: self.full_name(name),
                 expected: self.expected_names::<A>(),
-                found: sorted(self.tensors.names().into_iter().map(str::to_owned)),
+                found: sorted(self.file.names().into_iter().map(str::to_owned)),
             })
     }
 

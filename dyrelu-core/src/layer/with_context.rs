@@ -228,7 +228,7 @@ impl<A: DynamicActivation, T: Scalar> WithContext<'_, A, T> {
         if grads.x.shape() != x.shape() || Layout::of(&grads.x) != Some(layout) {
             grads.x = layout::zeros_like(x);
         }
-        if grads.context.as_ref().map(|context| context.shape()) != self.context_shape() {
+        if grads.context.as_ref().map(ArrayD::shape) != self.context_shape() {
             grads.context = self.context_shape().map(zeros);
         }
         if !grads.parameters.has_shapes_of(&self.layer.parameters) {
