@@ -188,8 +188,12 @@ fn show_cost(activation: &Activation, options: &Options) {
     };
     let hidden = (channels / options.reduction.max(1)).max(1);
     let cost = model.cost(channels, positions, hidden, channels);
+    let units = match activation.hyper {
+        Some(hyper) if hyper.layers == 2 => format!(", {hidden} hidden units"),
+        _ => String::new(),
+    };
     println!(
-        "\nfor {channels} channels of {side}×{side}, {hidden} hidden units:",
+        "\nfor {channels} channels of {side}×{side}{units}:",
         side = options.side
     );
     println!("{:>12} parameters", cost.parameters);
