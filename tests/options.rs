@@ -24,6 +24,7 @@ struct OutsideCoefficients;
 struct NextChannel;
 
 #[track_caller]
+#[expect(clippy::needless_pass_by_value, reason = "as a builder is written")]
 fn refuse<A: DynamicActivation>(layer: LayerBuilder<A, f32>, message: &str) {
     let error = layer.clone().build().unwrap_err();
     assert!(matches!(error, Error::Option { .. }), "{error:?}");
@@ -161,7 +162,7 @@ fn hidden<A: DynamicActivation>(layer: LayerBuilder<A, f32>) -> usize {
     layer.build().unwrap().hidden()
 }
 
-/// As `make_divisible` of the MobileNet family: new = max(d, int(v + d/2) // d · d), and once more d if new < 0.9·v.
+/// As `make_divisible` of the `MobileNet` family: new = max(d, int(v + d/2) // d · d), and once more d if new < 0.9·v.
 #[test]
 fn hidden_units_are_rounded_as_in_the_mobile_net_family() {
     // v, d and what a Python interpreter printed.
@@ -272,9 +273,10 @@ fn hidden_units_follow_from_what_the_hyper_function_sees() {
 /// Where there are no hidden units, options that would count them say nothing.
 #[test]
 fn activations_without_hidden_units_ignore_their_options() {
+    type Set<A> = fn(LayerBuilder<A, f32>) -> LayerBuilder<A, f32>;
     fn check<A: DynamicActivation>(channels: usize) {
         let plain = A::layer::<f32>(channels).build().unwrap();
-        let options: [fn(LayerBuilder<A, f32>) -> LayerBuilder<A, f32>; 5] = [
+        let options: [Set<A>; 5] = [
             |layer| layer.reduction(0),
             |layer| layer.reduction(1),
             |layer| layer.hidden(3),

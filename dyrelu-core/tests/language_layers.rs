@@ -106,7 +106,7 @@ trait AnyLayer<T: Scalar>: fmt::Debug {
     /// Another layer whose i-th parameter is further by `by(i, shape)`.
     fn moved(&self, by: &dyn Fn(u64, &[usize]) -> ArrayD<T>) -> Box<dyn AnyLayer<T>>;
     fn to_bytes(&self) -> Vec<u8>;
-    fn from_bytes(&self, bytes: &[u8]) -> Result<Box<dyn AnyLayer<T>>, Error>;
+    fn loaded_from(&self, bytes: &[u8]) -> Result<Box<dyn AnyLayer<T>>, Error>;
     fn load(&mut self, bytes: &[u8], prefix: &str) -> Result<(), Error>;
     /// A layer of the same activation and size without further options.
     fn plain(&self) -> Box<dyn AnyLayer<T>>;
@@ -207,7 +207,7 @@ impl<A: DynamicActivation, T: Scalar> AnyLayer<T> for Layer<A, T> {
         self.to_safetensors().unwrap()
     }
 
-    fn from_bytes(&self, bytes: &[u8]) -> Result<Box<dyn AnyLayer<T>>, Error> {
+    fn loaded_from(&self, bytes: &[u8]) -> Result<Box<dyn AnyLayer<T>>, Error> {
         Ok(Box::new(Self::from_safetensors(bytes)?))
     }
 
@@ -337,7 +337,7 @@ fn any_place_in_memory<T: Scalar>(make: Make<T>) {
                 assert_close(&what, &found.grads.x, &expected.grads.x, tolerance::<T>());
                 assert_close_gradients(&what, &found.grads, &expected.grads, tolerance::<T>());
                 let mut grads = expected.grads.clone();
-                grads.x = of_grad_y.clone();
+                grads.x.clone_from(&of_grad_y);
                 layer.backward_into(context.as_ref(), [x, grad_y], &found.cache, &mut grads);
                 assert_same(&format!("{what}: reused"), &grads.x, &found.grads.x);
                 assert_same_gradients(&format!("{what}: reused"), &grads, &found.grads);
@@ -406,10 +406,9 @@ fn nothing_gives_nothing<T: Scalar>(make: Make<T>) {
                 "{what}: {name} {grad}"
             );
         }
-        assert_eq!(
-            grads.context.as_ref().map(|grad| grad.shape()),
-            context.as_ref().map(|c| c.shape())
-        );
+        let shapes =
+            [&grads.context, &context].map(|array| array.as_ref().map(|array| array.shape().to_vec()));
+        assert_eq!(shapes[0], shapes[1], "{what}");
         assert!(
             grads.context.iter().flatten().all(|grad| grad.to_f64() == 0.0),
             "{what}"
@@ -644,7 +643,7 @@ fn checkpoints<T: Scalar>(make: Make<T>) {
     let bytes = layer.to_bytes();
     assert!(layer.to_bytes() == bytes, "{layer:?}: other bytes");
 
-    let loaded = layer.from_bytes(&bytes).unwrap();
+    let loaded = layer.loaded_from(&bytes).unwrap();
     assert_eq!(format!("{loaded:?}"), format!("{layer:?}"));
     assert_eq!(loaded.about().groups, layer.about().groups);
     assert_eq!(loaded.statistics(), layer.statistics(), "{layer:?}");
@@ -694,9 +693,9 @@ fn checkpoints<T: Scalar>(make: Make<T>) {
 
     // A part of a larger file.
     let mut network = tensors.clone();
-    network
-        .iter_mut()
-        .for_each(|(name, ..)| *name = format!("a.b.{name}"));
+    for (name, ..) in &mut network {
+        *name = format!("a.b.{name}");
+    }
     network.push(("a.c.weight".to_owned(), vec![0], vec![]));
     let network = file::<T>(&network, "");
     other.load(&network, "a.b.").unwrap();
@@ -708,7 +707,7 @@ fn checkpoints<T: Scalar>(make: Make<T>) {
 
     // Without metadata, as another program writes it: with the default options.
     let bytes = file::<T>(&tensors, "");
-    let loaded = layer.from_bytes(&bytes);
+    let loaded = layer.loaded_from(&bytes);
     if let Some((_, message)) = WITHOUT_METADATA
         .iter()
         .find(|(name, _)| *name == layer.about().name)
