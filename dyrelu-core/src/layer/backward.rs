@@ -7,7 +7,7 @@ use super::parameters::{self, Parameters};
 use super::plan::Plan;
 use super::sizes::{Extent, hyper_layers, needs_rows, set_len, set_shape, sets};
 use super::workspace::Workspace;
-use super::{Cache, Layer, check_shape, is_normalised, slice_mut};
+use super::{Cache, Layer, is_normalised, slice_mut};
 use crate::kernels::linear;
 use crate::parallel::{self, Part, Split};
 use crate::{DynamicActivation, Error, Scalar};
@@ -20,7 +20,7 @@ pub struct Gradients<T, D: Dimension> {
     pub x: Array<T, D>,
     /// With respect to the external context, in its shape, for activations that have one.
     pub context: Option<ArrayD<T>>,
-    parameters: Parameters<T>,
+    pub(super) parameters: Parameters<T>,
 }
 
 impl<T: Scalar, D: Dimension> Gradients<T, D> {
@@ -64,8 +64,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         cache: &Cache<T>,
         grad_y: &ArrayRef<T, D>,
     ) -> Result<Gradients<T, D>, Error> {
-        self.check_no_context()?;
-        self.backward_pass(x, cache, grad_y, None)
+        self.bare()?.backward(x, cache, grad_y)
     }
 
     /// [`backward`](Self::backward) into gradients that are there already, from an earlier pass. They are replaced
@@ -81,62 +80,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         grad_y: &ArrayRef<T, D>,
         grads: &mut Gradients<T, D>,
     ) -> Result<(), Error> {
-        self.check_no_context()?;
-        self.backward_into_pass(x, cache, grad_y, None, grads)
-    }
-
-    // The same for an external context, if there is one, of this shape.
-
-    pub(super) fn backward_pass<D: Dimension>(
-        &self,
-        x: &ArrayRef<T, D>,
-        cache: &Cache<T>,
-        grad_y: &ArrayRef<T, D>,
-        context: Option<&[usize]>,
-    ) -> Result<Gradients<T, D>, Error> {
-        self.check_backward(x, cache, grad_y)?;
-        let mut grads = Gradients {
-            x: layout::zeros_like(x),
-            context: context.map(|shape| ArrayD::from_elem(shape, T::default())),
-            parameters: self.parameters.zeros_like(),
-        };
-        self.backward_arrays(x, cache, grad_y, &mut grads);
-        Ok(grads)
-    }
-
-    pub(super) fn backward_into_pass<D: Dimension>(
-        &self,
-        x: &ArrayRef<T, D>,
-        cache: &Cache<T>,
-        grad_y: &ArrayRef<T, D>,
-        context: Option<&[usize]>,
-        grads: &mut Gradients<T, D>,
-    ) -> Result<(), Error> {
-        self.check_backward(x, cache, grad_y)?;
-        let layout = Layout::of(x).unwrap_or_else(|| Layout::of_standard(x.shape()));
-        if grads.x.shape() != x.shape() || Layout::of(&grads.x) != Some(layout) {
-            grads.x = layout::zeros_like(x);
-        }
-        let fits = |grad: &ArrayD<T>| Some(grad.shape()) == context && grad.is_standard_layout();
-        if !grads.context.as_ref().map_or(context.is_none(), fits) {
-            grads.context = context.map(|shape| ArrayD::from_elem(shape, T::default()));
-        }
-        if !grads.parameters.has_shapes_of(&self.parameters) {
-            grads.parameters = self.parameters.zeros_like();
-        }
-        self.backward_arrays(x, cache, grad_y, grads);
-        Ok(())
-    }
-
-    fn check_backward<D: Dimension>(
-        &self,
-        x: &ArrayRef<T, D>,
-        cache: &Cache<T>,
-        grad_y: &ArrayRef<T, D>,
-    ) -> Result<(), Error> {
-        let extent = self.extent(x.shape())?;
-        check_shape("gradient of the output", x.shape(), grad_y.shape())?;
-        self.check_cache(extent, cache)
+        self.bare()?.backward_into(x, cache, grad_y, grads)
     }
 
     pub(super) fn check_cache(&self, extent: Extent, cache: &Cache<T>) -> Result<(), Error> {
@@ -150,7 +94,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         })
     }
 
-    fn backward_arrays<D: Dimension>(
+    pub(super) fn backward_arrays<D: Dimension>(
         &self,
         x: &ArrayRef<T, D>,
         cache: &Cache<T>,
@@ -258,21 +202,18 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         workspace: &Workspace<T>,
         grads: &mut Parameters<T>,
     ) {
-        let [fc_weight, fc_bias, fc1_weight, fc1_bias, fc2_weight, fc2_bias] = grads.slices_mut([
-            parameters::FC_WEIGHT,
-            parameters::FC_BIAS,
-            parameters::FC1_WEIGHT,
-            parameters::FC1_BIAS,
-            parameters::FC2_WEIGHT,
-            parameters::FC2_BIAS,
-        ]);
         let grad_raw = &workspace.grad_residuals;
         match hyper_layers::<A>() {
             0 => {}
-            1 => self.backward_linear(plan, &cache.pooled, grad_raw, fc_weight, fc_bias),
+            1 => {
+                let [weight, bias] = grads.slices_mut([parameters::FC_WEIGHT, parameters::FC_BIAS]);
+                self.backward_linear(plan, &cache.pooled, grad_raw, weight, bias);
+            }
             _ => {
-                self.backward_linear(plan, &cache.hidden, grad_raw, fc2_weight, fc2_bias);
-                self.backward_linear(plan, &cache.pooled, &workspace.grad_hidden, fc1_weight, fc1_bias);
+                let [weight, bias] = grads.slices_mut([parameters::FC2_WEIGHT, parameters::FC2_BIAS]);
+                self.backward_linear(plan, &cache.hidden, grad_raw, weight, bias);
+                let [weight, bias] = grads.slices_mut([parameters::FC1_WEIGHT, parameters::FC1_BIAS]);
+                self.backward_linear(plan, &cache.pooled, &workspace.grad_hidden, weight, bias);
             }
         }
         let [_, pieces] = set_shape::<A>();

@@ -3,17 +3,17 @@
 use super::layout::{self, Layout};
 use super::plan::Plan;
 use super::samples::Samples;
-use super::sizes::{has_external_context, is_static, needs_rows};
+use super::sizes::{is_static, needs_rows};
 use super::statistics::Statistics;
-use super::workspace::{Packed, Workspace};
-use super::{Cache, Extent, Layer, check_shape, is_normalised, parameters, slice_mut};
+use super::workspace::Packed;
+use super::{Cache, Extent, Layer, is_normalised, parameters, slice_mut};
 use crate::kernels::{attention, coefficients};
 use crate::parallel;
 use crate::{DynamicActivation, Error, Scalar};
 use core::ops::Range;
 use ndarray::{Array, ArrayRef, Dimension};
 
-/// What a pass reads besides x.
+/// What a pass depends on besides x and the layer.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pass<'a, T> {
     /// The means of the external context, `[N, M]`, if the activation has one.
@@ -34,8 +34,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     /// [`Error::Rank`] and [`Error::Channels`] for an input that does not fit the layer; [`Error::Context`] when the
     /// activation needs an external context, see [`with_context`](Self::with_context).
     pub fn forward<D: Dimension>(&self, x: &ArrayRef<T, D>) -> Result<Array<T, D>, Error> {
-        self.check_no_context()?;
-        self.forward_pass(None, x)
+        self.bare()?.forward(x)
     }
 
     /// [`forward`](Self::forward) into an array that is there already.
@@ -48,8 +47,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         x: &ArrayRef<T, D>,
         y: &mut ArrayRef<T, D>,
     ) -> Result<(), Error> {
-        self.check_no_context()?;
-        self.forward_into_pass(None, x, y)
+        self.bare()?.forward_into(x, y)
     }
 
     /// [`forward`](Self::forward), with the output in the place of the input, and no second array but for activations
@@ -59,8 +57,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     ///
     /// As [`forward`](Self::forward). x is unchanged then.
     pub fn forward_inplace<D: Dimension>(&self, x: &mut ArrayRef<T, D>) -> Result<(), Error> {
-        self.check_no_context()?;
-        self.forward_inplace_pass(None, x)
+        self.bare()?.forward_inplace(x)
     }
 
     /// [`forward`](Self::forward), together with what [`backward`](Self::backward) needs. A
@@ -71,8 +68,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     ///
     /// As [`forward`](Self::forward).
     pub fn forward_train<D: Dimension>(&self, x: &ArrayRef<T, D>) -> Result<(Array<T, D>, Cache<T>), Error> {
-        self.check_no_context()?;
-        self.forward_train_pass(None, x)
+        self.bare()?.forward_train(x)
     }
 
     /// [`forward_train`](Self::forward_train) into an array and a cache that are there already. The cache may be
@@ -87,107 +83,10 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         y: &mut ArrayRef<T, D>,
         cache: &mut Cache<T>,
     ) -> Result<(), Error> {
-        self.check_no_context()?;
-        self.forward_train_into_pass(None, x, y, cache)
+        self.bare()?.forward_train_into(x, y, cache)
     }
 
-    pub(super) fn check_no_context(&self) -> Result<(), Error> {
-        if has_external_context::<A>() {
-            return Err(Error::Context {
-                expected: "beside x: call `with_context`".to_owned(),
-                found: "none".to_owned(),
-            });
-        }
-        Ok(())
-    }
-
-    // The same with the means of an external context, if the activation has one.
-
-    pub(super) fn forward_pass<D: Dimension>(
-        &self,
-        context: Option<&[T]>,
-        x: &ArrayRef<T, D>,
-    ) -> Result<Array<T, D>, Error> {
-        self.extent(x.shape())?;
-        let mut y = layout::zeros_like(x);
-        self.forward_into_pass(context, x, &mut y)?;
-        Ok(y)
-    }
-
-    pub(super) fn forward_into_pass<D: Dimension>(
-        &self,
-        context: Option<&[T]>,
-        x: &ArrayRef<T, D>,
-        y: &mut ArrayRef<T, D>,
-    ) -> Result<(), Error> {
-        let extent = self.extent(x.shape())?;
-        check_shape("output", x.shape(), y.shape())?;
-        if !x.is_empty() {
-            let pass = Pass {
-                context,
-                training: false,
-            };
-            self.workspaces.with(|Workspace { cache, packed, .. }| {
-                self.forward_arrays(pass, extent, x, y, cache, packed);
-            });
-        }
-        Ok(())
-    }
-
-    pub(super) fn forward_inplace_pass<D: Dimension>(
-        &self,
-        context: Option<&[T]>,
-        x: &mut ArrayRef<T, D>,
-    ) -> Result<(), Error> {
-        let extent = self.extent(x.shape())?;
-        let Some((layout, slice)) = layout::slice_mut(x).filter(|_| !needs_rows::<A>()) else {
-            let y = self.forward_pass(context, x)?;
-            x.assign(&y);
-            return Ok(());
-        };
-        if !slice.is_empty() {
-            let pass = Pass {
-                context,
-                training: false,
-            };
-            self.workspaces.with(|Workspace { cache, packed, .. }| {
-                self.forward_slices(pass, (extent, layout), &[], slice, cache, packed);
-            });
-        }
-        Ok(())
-    }
-
-    pub(super) fn forward_train_pass<D: Dimension>(
-        &self,
-        context: Option<&[T]>,
-        x: &ArrayRef<T, D>,
-    ) -> Result<(Array<T, D>, Cache<T>), Error> {
-        self.extent(x.shape())?;
-        let mut y = layout::zeros_like(x);
-        let mut cache = Cache::default();
-        self.forward_train_into_pass(context, x, &mut y, &mut cache)?;
-        Ok((y, cache))
-    }
-
-    pub(super) fn forward_train_into_pass<D: Dimension>(
-        &self,
-        context: Option<&[T]>,
-        x: &ArrayRef<T, D>,
-        y: &mut ArrayRef<T, D>,
-        cache: &mut Cache<T>,
-    ) -> Result<(), Error> {
-        let extent = self.extent(x.shape())?;
-        check_shape("output", x.shape(), y.shape())?;
-        let pass = Pass {
-            context,
-            training: true,
-        };
-        self.workspaces
-            .with(|workspace| self.forward_arrays(pass, extent, x, y, cache, &mut workspace.packed));
-        Ok(())
-    }
-
-    fn forward_arrays<D: Dimension>(
+    pub(super) fn forward_arrays<D: Dimension>(
         &self,
         pass: Pass<'_, T>,
         extent: Extent,
@@ -225,7 +124,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     }
 
     /// x is empty if it stands in y.
-    fn forward_slices(
+    pub(super) fn forward_slices(
         &self,
         pass: Pass<'_, T>,
         (extent, layout): (Extent, Layout),

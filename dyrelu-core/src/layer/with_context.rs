@@ -1,10 +1,13 @@
 //! [`WithContext`]: a layer together with the array that its coefficients follow from.
 
-use super::sizes::has_external_context;
-use super::{Cache, Gradients, Layer, slice};
+use super::forward::Pass;
+use super::layout::{self, Layout};
+use super::sizes::{Extent, has_external_context, needs_rows};
+use super::workspace::Workspace;
+use super::{Cache, Gradients, Layer, check_shape, slice};
 use crate::kernels::pool;
 use crate::{DynamicActivation, Error, Scalar};
-use ndarray::{Array, ArrayRef, Dimension};
+use ndarray::{Array, ArrayD, ArrayRef, Dimension};
 
 /// A [`Layer`] whose hyper function sees another array than x, made by [`Layer::with_context`].
 ///
@@ -12,9 +15,17 @@ use ndarray::{Array, ArrayRef, Dimension};
 #[derive(Debug)]
 pub struct WithContext<'a, A: DynamicActivation, T: Scalar> {
     layer: &'a Layer<A, T>,
+    /// None for an activation that needs none.
+    context: Option<Context<T>>,
+}
+
+/// The external context.
+#[derive(Debug)]
+struct Context<T> {
+    /// `[N, M, ...]`.
     shape: Vec<usize>,
-    /// The means of the context, `[N, M]`.
-    pooled: Vec<T>,
+    /// `[N, M]`.
+    means: Vec<T>,
 }
 
 impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
@@ -65,12 +76,25 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
             return context_error(format!("[N, {inputs}, ...]"));
         }
         let context = context.as_standard_layout();
-        let mut pooled = vec![T::default(); samples * channels];
-        pool::forward(self.level, spatial.iter().product(), slice(&context), &mut pooled);
+        let mut means = vec![T::default(); samples * channels];
+        pool::forward(self.level, spatial.iter().product(), slice(&context), &mut means);
         Ok(WithContext {
             layer: self,
-            shape,
-            pooled,
+            context: Some(Context { shape, means }),
+        })
+    }
+
+    /// The layer of an activation that needs no external context.
+    pub(super) fn bare(&self) -> Result<WithContext<'_, A, T>, Error> {
+        if has_external_context::<A>() {
+            return Err(Error::Context {
+                expected: "beside x: call `with_context`".to_owned(),
+                found: "none".to_owned(),
+            });
+        }
+        Ok(WithContext {
+            layer: self,
+            context: None,
         })
     }
 }
@@ -82,7 +106,10 @@ impl<A: DynamicActivation, T: Scalar> WithContext<'_, A, T> {
     ///
     /// As [`Layer::forward`]; [`Error::Context`] when the context is one of another number of samples.
     pub fn forward<D: Dimension>(&self, x: &ArrayRef<T, D>) -> Result<Array<T, D>, Error> {
-        self.layer.forward_pass(Some(self.context(x)?), x)
+        self.extent(x)?;
+        let mut y = layout::zeros_like(x);
+        self.forward_into(x, &mut y)?;
+        Ok(y)
     }
 
     /// As [`Layer::forward_into`].
@@ -95,7 +122,16 @@ impl<A: DynamicActivation, T: Scalar> WithContext<'_, A, T> {
         x: &ArrayRef<T, D>,
         y: &mut ArrayRef<T, D>,
     ) -> Result<(), Error> {
-        self.layer.forward_into_pass(Some(self.context(x)?), x, y)
+        let extent = self.extent(x)?;
+        check_shape("output", x.shape(), y.shape())?;
+        if !x.is_empty() {
+            let run = |Workspace { cache, packed, .. }: &mut Workspace<T>| {
+                self.layer
+                    .forward_arrays(self.pass(false), extent, x, y, cache, packed);
+            };
+            self.layer.workspaces.with(run);
+        }
+        Ok(())
     }
 
     /// As [`Layer::forward_inplace`].
@@ -104,7 +140,20 @@ impl<A: DynamicActivation, T: Scalar> WithContext<'_, A, T> {
     ///
     /// As [`forward`](Self::forward).
     pub fn forward_inplace<D: Dimension>(&self, x: &mut ArrayRef<T, D>) -> Result<(), Error> {
-        self.layer.forward_inplace_pass(Some(self.context(x)?), x)
+        let extent = self.extent(x)?;
+        let Some((layout, slice)) = layout::slice_mut(x).filter(|_| !needs_rows::<A>()) else {
+            let y = self.forward(x)?;
+            x.assign(&y);
+            return Ok(());
+        };
+        if !slice.is_empty() {
+            let run = |Workspace { cache, packed, .. }: &mut Workspace<T>| {
+                self.layer
+                    .forward_slices(self.pass(false), (extent, layout), &[], slice, cache, packed);
+            };
+            self.layer.workspaces.with(run);
+        }
+        Ok(())
     }
 
     /// As [`Layer::forward_train`].
@@ -113,7 +162,11 @@ impl<A: DynamicActivation, T: Scalar> WithContext<'_, A, T> {
     ///
     /// As [`forward`](Self::forward).
     pub fn forward_train<D: Dimension>(&self, x: &ArrayRef<T, D>) -> Result<(Array<T, D>, Cache<T>), Error> {
-        self.layer.forward_train_pass(Some(self.context(x)?), x)
+        self.extent(x)?;
+        let mut y = layout::zeros_like(x);
+        let mut cache = Cache::default();
+        self.forward_train_into(x, &mut y, &mut cache)?;
+        Ok((y, cache))
     }
 
     /// As [`Layer::forward_train_into`].
@@ -127,8 +180,14 @@ impl<A: DynamicActivation, T: Scalar> WithContext<'_, A, T> {
         y: &mut ArrayRef<T, D>,
         cache: &mut Cache<T>,
     ) -> Result<(), Error> {
-        self.layer
-            .forward_train_into_pass(Some(self.context(x)?), x, y, cache)
+        let extent = self.extent(x)?;
+        check_shape("output", x.shape(), y.shape())?;
+        let run = |Workspace { packed, .. }: &mut Workspace<T>| {
+            self.layer
+                .forward_arrays(self.pass(true), extent, x, y, cache, packed);
+        };
+        self.layer.workspaces.with(run);
+        Ok(())
     }
 
     /// As [`Layer::backward`], with the gradient of the context beside that of x.
@@ -142,8 +201,14 @@ impl<A: DynamicActivation, T: Scalar> WithContext<'_, A, T> {
         cache: &Cache<T>,
         grad_y: &ArrayRef<T, D>,
     ) -> Result<Gradients<T, D>, Error> {
-        self.context(x)?;
-        self.layer.backward_pass(x, cache, grad_y, Some(&self.shape))
+        self.check_backward(x, cache, grad_y)?;
+        let mut grads = Gradients {
+            x: layout::zeros_like(x),
+            context: self.context_shape().map(zeros),
+            parameters: self.layer.parameters.zeros_like(),
+        };
+        self.layer.backward_arrays(x, cache, grad_y, &mut grads);
+        Ok(grads)
     }
 
     /// As [`Layer::backward_into`], with the gradient of the context beside that of x.
@@ -158,20 +223,56 @@ impl<A: DynamicActivation, T: Scalar> WithContext<'_, A, T> {
         grad_y: &ArrayRef<T, D>,
         grads: &mut Gradients<T, D>,
     ) -> Result<(), Error> {
-        self.context(x)?;
-        self.layer
-            .backward_into_pass(x, cache, grad_y, Some(&self.shape), grads)
+        self.check_backward(x, cache, grad_y)?;
+        let layout = Layout::of(x).unwrap_or_else(|| Layout::of_standard(x.shape()));
+        if grads.x.shape() != x.shape() || Layout::of(&grads.x) != Some(layout) {
+            grads.x = layout::zeros_like(x);
+        }
+        if grads.context.as_ref().map(|context| context.shape()) != self.context_shape() {
+            grads.context = self.context_shape().map(zeros);
+        }
+        if !grads.parameters.has_shapes_of(&self.layer.parameters) {
+            grads.parameters = self.layer.parameters.zeros_like();
+        }
+        self.layer.backward_arrays(x, cache, grad_y, grads);
+        Ok(())
     }
 
-    /// The means, if x has as many samples.
-    fn context<D: Dimension>(&self, x: &ArrayRef<T, D>) -> Result<&[T], Error> {
-        let samples = self.layer.extent(x.shape())?.samples;
-        if samples == self.shape[0] {
-            return Ok(&self.pooled);
-        }
-        Err(Error::Context {
-            expected: format!("[{samples}, {}, ...] for x of this batch size", self.shape[1]),
-            found: format!("{:?}", self.shape),
-        })
+    fn check_backward<D: Dimension>(
+        &self,
+        x: &ArrayRef<T, D>,
+        cache: &Cache<T>,
+        grad_y: &ArrayRef<T, D>,
+    ) -> Result<(), Error> {
+        let extent = self.extent(x)?;
+        check_shape("gradient of the output", x.shape(), grad_y.shape())?;
+        self.layer.check_cache(extent, cache)
     }
+
+    fn context_shape(&self) -> Option<&[usize]> {
+        self.context.as_ref().map(|context| &*context.shape)
+    }
+
+    fn pass(&self, training: bool) -> Pass<'_, T> {
+        Pass {
+            context: self.context.as_ref().map(|context| &*context.means),
+            training,
+        }
+    }
+
+    /// The extent of x, if it fits the layer and the context.
+    fn extent<D: Dimension>(&self, x: &ArrayRef<T, D>) -> Result<Extent, Error> {
+        let extent = self.layer.extent(x.shape())?;
+        match self.context_shape() {
+            Some(shape) if shape[0] != extent.samples => Err(Error::Context {
+                expected: format!("[{}, {}, ...] for x of this batch size", extent.samples, shape[1]),
+                found: format!("{shape:?}"),
+            }),
+            _ => Ok(extent),
+        }
+    }
+}
+
+fn zeros<T: Scalar>(shape: &[usize]) -> ArrayD<T> {
+    ArrayD::from_elem(shape, T::default())
 }
