@@ -13,7 +13,15 @@ use std::process::{Command, Output};
 const VARIABLE: &str = "DYRELU_LEVEL";
 
 /// The test files that use layers. (`kernels` runs at all levels by itself.)
-const TESTS: [&str; 5] = ["golden", "gradients", "properties", "shapes", "checkpoints"];
+const TESTS: [&str; 7] = [
+    "golden",
+    "gradients",
+    "properties",
+    "shapes",
+    "checkpoints",
+    "gallery",
+    "language_layers",
+];
 
 #[dynamic_activation(k = 2, share = "spatial")]
 struct DyReluB;

@@ -7,8 +7,11 @@
 #[path = "../../tests/common/mod.rs"]
 mod common;
 
-use common::{channels_last, random, randomise};
-use dyrelu::{Cache, DynamicActivation, Gradients, Layer, Scalar, dynamic_activation};
+use common::{Bound, any_layer, bind, channels_last, random, random_context};
+use dyrelu::gallery::{
+    ApRelu, DyHeadBetween, DyReluA, DyReluB, DyReluC, DyReluNormalised, DyShiftMax, DyT, MetaAcon, Plu,
+};
+use dyrelu::{Cache, DynamicActivation, Gradients, Scalar};
 use ndarray::{Array, ArrayD, Dimension, Ix2, Ix3, Ix4, Ix5, IxDyn};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, Stats, StatsAlloc};
@@ -17,13 +20,6 @@ use std::hint::black_box;
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
-
-#[dynamic_activation(k = 2, share = "spatial+channel")]
-struct DyReluA;
-#[dynamic_activation(k = 2, share = "spatial")]
-struct DyReluB;
-#[dynamic_activation(k = 2, share = "none")]
-struct DyReluC;
 
 /// For each rank, an input for one thread and one that is worth several.
 const SHAPES: [[&[usize]; 2]; 4] = [
@@ -51,6 +47,13 @@ fn check_modes<T: Scalar>() {
     check_ranks::<DyReluA, T>();
     check_ranks::<DyReluB, T>();
     check_ranks::<DyReluC, T>();
+    check_dynamic_ranks::<DyReluNormalised, T>();
+    check_dynamic_ranks::<ApRelu, T>();
+    check_dynamic_ranks::<MetaAcon, T>();
+    check_dynamic_ranks::<DyT, T>();
+    check_dynamic_ranks::<Plu, T>();
+    check_dynamic_ranks::<DyShiftMax, T>();
+    check_dynamic_ranks::<DyHeadBetween, T>();
 }
 
 fn check_ranks<A: DynamicActivation, T: Scalar>() {
@@ -58,14 +61,21 @@ fn check_ranks<A: DynamicActivation, T: Scalar>() {
     check_shapes::<A, T, Ix3>(SHAPES[1], Array::clone);
     check_shapes::<A, T, Ix4>(SHAPES[2], Array::clone);
     check_shapes::<A, T, Ix5>(SHAPES[3], Array::clone);
-    for shapes in SHAPES {
-        check_shapes::<A, T, IxDyn>(shapes, Array::clone);
-    }
     check_shapes::<A, T, Ix3>(SHAPES[1], |x| channels_last(x));
     check_shapes::<A, T, Ix4>(SHAPES[2], |x| channels_last(x));
     check_shapes::<A, T, Ix5>(SHAPES[3], |x| channels_last(x));
-    // Of more than four axes, whose lengths and strides ndarray does not keep in place, each view is allocated.
-    check_shapes::<A, T, IxDyn>(SHAPES[2], |x| channels_last(x));
+    check_dynamic_ranks::<A, T>();
+}
+
+fn check_dynamic_ranks<A: DynamicActivation, T: Scalar>() {
+    for shapes in SHAPES {
+        check_shapes::<A, T, IxDyn>(shapes, Array::clone);
+    }
+    // Of more than four axes, whose lengths and strides ndarray does not keep in place, each view is allocated. With
+    // neighbours there are no kernels for channels that are last: arrays are copied.
+    if A::NEIGHBOURS.is_empty() {
+        check_shapes::<A, T, IxDyn>(SHAPES[2], |x| channels_last(x));
+    }
 }
 
 fn check_shapes<A: DynamicActivation, T: Scalar, D: Dimension>(
@@ -74,26 +84,38 @@ fn check_shapes<A: DynamicActivation, T: Scalar, D: Dimension>(
 ) {
     let input = |shape: &[usize]| layout(&random(shape, 1).into_dimensionality().unwrap());
     for shape in shapes {
-        let mut layer = layer::<A, T>(shape[1]);
-        let mut pass = Pass::first(&layer, input(shape));
-        assert_nothing(&format!("{layer:?}, {shape:?}"), || pass.again(&layer));
+        let mut layer = any_layer::<A, T>(shape[1], 1);
+        let context = random_context::<A, T>([shape[0], shape[1]], 2);
+        let bound = bind(&layer, context.as_ref());
+        let mut pass = Pass::first(&bound, input(shape));
+        assert_nothing(&format!("{layer:?}, {shape:?}"), || pass.again(&bound));
+        if context.is_some() {
+            // A step needs the layer for itself, and a layer with its context is a new one after it.
+            continue;
+        }
         assert_nothing(&format!("{layer:?}, {shape:?}, a training step"), || {
             for ((_, mut parameter), (_, grad)) in layer.parameters_mut().zip(pass.grads.parameters()) {
                 parameter.zip_mut_with(&grad, |value, &grad| *value -= T::from_f64(0.1) * grad);
             }
-            pass.again(&layer);
+            layer.update_statistics(&pass.cache).unwrap();
+            pass.again(&bind(&layer, None));
         });
     }
 
     // The same layer for two sizes, in turns.
-    let layer = layer::<A, T>(shapes[0][1]);
+    let layer = any_layer::<A, T>(shapes[0][1], 1);
     let mut larger = shapes[0].to_vec();
     larger[0] += 2;
-    let mut passes = [&larger, shapes[0]].map(|shape| Pass::first(&layer, input(shape)));
+    let contexts = [&larger, shapes[0]].map(|shape| random_context::<A, T>([shape[0], shape[1]], 2));
+    let bound = contexts.each_ref().map(|context| bind(&layer, context.as_ref()));
+    let mut passes = [
+        Pass::first(&bound[0], input(&larger)),
+        Pass::first(&bound[1], input(shapes[0])),
+    ];
     assert_nothing(&format!("{layer:?}, {:?} and {larger:?}", shapes[0]), || {
         for _ in 0..2 {
-            for pass in &mut passes {
-                pass.again(&layer);
+            for (pass, bound) in passes.iter_mut().zip(&bound) {
+                pass.again(bound);
             }
         }
     });
@@ -101,14 +123,13 @@ fn check_shapes<A: DynamicActivation, T: Scalar, D: Dimension>(
     // The same cache for two sizes.
     let [first, second] = &mut passes;
     core::mem::swap(&mut first.cache, &mut second.cache);
-    first.again(&layer);
-    second.again(&layer);
+    first.again(&bound[0]);
+    second.again(&bound[1]);
     let what = format!("{layer:?}, a cache for {:?} and {larger:?}", shapes[0]);
     let shared = &mut first.cache;
     assert_nothing(&what, || {
-        for pass in [(&second.x, &mut second.y), (&first.x, &mut first.y)] {
-            layer.forward_train_into(pass.0, pass.1, shared).unwrap();
-        }
+        bound[1].forward_train_into(&second.x, &mut second.y, shared);
+        bound[0].forward_train_into(&first.x, &mut first.y, shared);
     });
 }
 
@@ -116,19 +137,20 @@ fn check_shapes<A: DynamicActivation, T: Scalar, D: Dimension>(
 struct Pass<T: Scalar, D: Dimension> {
     x: Array<T, D>,
     y: Array<T, D>,
-    inplace: Array<T, D>,
+    /// Activations with neighbours need a second array: they have no pass in place.
+    inplace: Option<Array<T, D>>,
     cache: Cache<T>,
     grads: Gradients<T, D>,
 }
 
 impl<T: Scalar, D: Dimension> Pass<T, D> {
-    fn first<A: DynamicActivation>(layer: &Layer<A, T>, x: Array<T, D>) -> Self {
+    fn first<A: DynamicActivation>(layer: &Bound<'_, A, T>, x: Array<T, D>) -> Self {
         let (mut y, mut cache) = (x.clone(), Cache::default());
-        layer.forward_into(&x, &mut y).unwrap();
-        layer.forward_train_into(&x, &mut y, &mut cache).unwrap();
-        let grads = layer.backward(&x, &cache, &y).unwrap();
+        layer.forward_into(&x, &mut y);
+        layer.forward_train_into(&x, &mut y, &mut cache);
+        let grads = layer.backward(&x, &cache, &y);
         Self {
-            inplace: x.clone(),
+            inplace: A::NEIGHBOURS.is_empty().then(|| x.clone()),
             x,
             y,
             cache,
@@ -136,7 +158,7 @@ impl<T: Scalar, D: Dimension> Pass<T, D> {
         }
     }
 
-    fn again<A: DynamicActivation>(&mut self, layer: &Layer<A, T>) {
+    fn again<A: DynamicActivation>(&mut self, layer: &Bound<'_, A, T>) {
         let Self {
             x,
             y,
@@ -144,10 +166,12 @@ impl<T: Scalar, D: Dimension> Pass<T, D> {
             cache,
             grads,
         } = self;
-        layer.forward_into(x, y).unwrap();
-        layer.forward_inplace(inplace).unwrap();
-        layer.forward_train_into(x, y, cache).unwrap();
-        layer.backward_into(x, cache, y, grads).unwrap();
+        layer.forward_into(x, y);
+        if let Some(x) = inplace {
+            layer.forward_inplace(x);
+        }
+        layer.forward_train_into(x, y, cache);
+        layer.backward_into(x, cache, y, grads);
     }
 }
 
@@ -156,7 +180,7 @@ impl<T: Scalar, D: Dimension> Pass<T, D> {
 fn check_without_pool() {
     const CALLS: usize = 200;
     rayon::broadcast(|_| ());
-    let layer = layer::<DyReluB, f32>(2);
+    let layer = any_layer::<DyReluB, f32>(2, 1);
     let x: ArrayD<f32> = random(&[1, 2, 1 << 16], 1);
     let mut y = x.clone();
     layer.forward_into(&x, &mut y).unwrap();
@@ -179,12 +203,6 @@ fn check_without_pool() {
             layer.forward_into(&x, &mut y).unwrap();
         }
     });
-}
-
-fn layer<A: DynamicActivation, T: Scalar>(channels: usize) -> Layer<A, T> {
-    let mut layer = A::layer::<T>(channels).build().unwrap();
-    randomise(&mut layer, 1);
-    layer
 }
 
 /// A pool whose threads all have what they allocate when they begin.

@@ -5,7 +5,8 @@
 #[path = "../../tests/common/mod.rs"]
 mod common;
 
-use common::{channels_last, random, randomise};
+use common::{any_layer, bind, channels_last, random, random_context};
+use dyrelu::gallery::{ApRelu, DyHeadBetween, DyReluNormalised, DyShiftMax, Maxout, MetaAcon};
 use dyrelu::{Cache, DynamicActivation, Gradients, Layer, Scalar, dynamic_activation};
 use ndarray::{ArrayD, ArrayRef, Dimension, IxDyn};
 use rayon::prelude::*;
@@ -26,6 +27,10 @@ activations! {
     SwishA: "spatial+channel" (k = 1, piece = |x, a, b, c| a * x * sigmoid(b * x) + c, init(a = 1.0, b = 1.0, c = 0.0));
     SwishB: "spatial" (k = 1, piece = |x, a, b, c| a * x * sigmoid(b * x) + c, init(a = 1.0, b = 1.0, c = 0.0));
     SwishC: "none" (k = 1, piece = |x, a, b, c| a * x * sigmoid(b * x) + c, init(a = 1.0, b = 1.0, c = 0.0));
+    ShiftC: "none" (k = 2, piece = |x, s, a, b| a * x + b * s, neighbours(s = shift(1, 1)), init(a = 1.0, b = 0.0));
+    HalvesA: "spatial+channel" (k = 2, hyper(context = "pooled halves"));
+    HalvesC: "none" (k = 2, hyper(context = "pooled halves"));
+    ExternalC: "none" (k = 2, hyper(context = "external"));
 }
 
 /// For a single thread; and for each number of samples divided between several threads: few and many channels, odd
@@ -73,6 +78,8 @@ fn gradient_results<T: Scalar>(grads: &Gradients<T, IxDyn>) -> Results<T> {
         .map(|(name, grad)| (format!("gradient of {name}"), values(&grad)))
         .collect();
     all.push(("gradient of x".into(), values(&grads.x)));
+    let context = grads.context.iter();
+    all.extend(context.map(|context| ("gradient of the context".into(), values(context))));
     all
 }
 
@@ -81,13 +88,15 @@ fn results<A: DynamicActivation, T: Scalar>(
     x: &ArrayD<T>,
     grad_y: &ArrayD<T>,
 ) -> Results<T> {
-    let (y, cache) = layer.forward_train(x).unwrap();
+    let context = random_context::<A, T>([x.shape()[0], x.shape()[1]], 4);
+    let layer = bind(layer, context.as_ref());
+    let (y, cache) = layer.forward_train(x);
     let mut inplace = x.clone();
-    layer.forward_inplace(&mut inplace).unwrap();
-    let grads = layer.backward(x, &cache, grad_y).unwrap();
+    layer.forward_inplace(&mut inplace);
+    let grads = layer.backward(x, &cache, grad_y);
     let mut all = vec![
         ("y".into(), values(&y)),
-        ("y of forward".into(), values(&layer.forward(x).unwrap())),
+        ("y of forward".into(), values(&layer.forward(x))),
         ("y in place".into(), values(&inplace)),
     ];
     all.extend(cache_results(&cache));
@@ -114,16 +123,10 @@ fn pool(threads: usize) -> ThreadPool {
     ThreadPoolBuilder::new().num_threads(threads).build().unwrap()
 }
 
-fn layer<A: DynamicActivation, T: Scalar>(channels: usize) -> Layer<A, T> {
-    let mut layer = A::layer::<T>(channels).build().unwrap();
-    randomise(&mut layer, 1);
-    layer
-}
-
 fn check<A: DynamicActivation, T: Scalar>() {
     let pools = [1, 2, 3, 4, 7].map(pool);
     for shape in SHAPES {
-        let layer = layer::<A, T>(shape[1]);
+        let layer = any_layer::<A, T>(shape[1], 1);
         let (x, grad_y) = (random(shape, 2), random(shape, 3));
         for [x, grad_y] in [[channels_last(&x), channels_last(&grad_y)], [x, grad_y]] {
             let run = |pool: &ThreadPool| pool.install(|| results(&layer, &x, &grad_y));
@@ -142,7 +145,7 @@ fn check<A: DynamicActivation, T: Scalar>() {
 
 /// Passes of several sizes at the same time, each as often as it takes for all to have met.
 fn check_concurrent<A: DynamicActivation, T: Scalar>() {
-    let layer = layer::<A, T>(9);
+    let layer = any_layer::<A, T>(9, 1);
     let sizes: [&[usize]; 4] = [&[3, 9, 31], &[2, 9, 87, 91], &[1, 9, 5, 7], &[5, 9, 55, 57]];
     let inputs: Vec<(ArrayD<T>, ArrayD<T>)> = (0..)
         .zip(sizes)
@@ -203,4 +206,15 @@ tests! {
     swish_b_f64 concurrent_swish_b_f64: SwishB f64;
     swish_c_f32 concurrent_swish_c_f32: SwishC f32;
     swish_c_f64 concurrent_swish_c_f64: SwishC f64;
+    static_f32 concurrent_static_f32: Maxout f32;
+    mixed_f32 concurrent_mixed_f32: MetaAcon f32;
+    shift_b_f32 concurrent_shift_b_f32: DyShiftMax f32;
+    shift_c_f64 concurrent_shift_c_f64: ShiftC f64;
+    halves_a_f32 concurrent_halves_a_f32: HalvesA f32;
+    halves_b_f64 concurrent_halves_b_f64: ApRelu f64;
+    halves_c_f32 concurrent_halves_c_f32: HalvesC f32;
+    external_b_f32 concurrent_external_b_f32: DyHeadBetween f32;
+    external_c_f64 concurrent_external_c_f64: ExternalC f64;
+    normalised_f32 concurrent_normalised_f32: DyReluNormalised f32;
+    normalised_f64 concurrent_normalised_f64: DyReluNormalised f64;
 }

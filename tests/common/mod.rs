@@ -1,9 +1,10 @@
 //! What several test files share: random arrays, comparisons, the vectors from PyTorch.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+use dyrelu::kernels::piecewise::PieceSet;
 use dyrelu::kernels::{self, Level};
 use dyrelu::safetensors::{Dtype, SafeTensors};
-use dyrelu::{DynamicActivation, Layer, Scalar};
+use dyrelu::{Cache, Context, DynamicActivation, Gradients, Layer, Scalar, Sharing, Source, WithContext};
 use ndarray::{Array, ArrayD, ArrayRef, Dimension, IxDyn};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -68,6 +69,101 @@ pub(crate) fn randomise<A: DynamicActivation, T: Scalar>(layer: &mut Layer<A, T>
         let value = random(parameter.shape(), seed.wrapping_add(1000 * i as u64));
         parameter.assign(&value);
     }
+}
+
+/// A layer of any activation, with other options than the default ones where it has them, and random parameters and
+/// statistics.
+pub(crate) fn any_layer<A: DynamicActivation, T: Scalar>(channels: usize, seed: u64) -> Layer<A, T> {
+    let mut builder = A::layer::<T>(channels);
+    if !A::NEIGHBOURS.is_empty() {
+        let groups = [3, 2, 1]
+            .into_iter()
+            .find(|&groups| channels.is_multiple_of(groups));
+        builder = builder.groups(groups.unwrap());
+    }
+    if let Some(inputs) = context_channels::<A>(channels) {
+        builder = builder.context_channels(inputs);
+    }
+    if A::SHARING == Sharing::Unshared {
+        builder = builder.temperature(2.5).average_attention(0.4).cut_off(0.9);
+    }
+    let mut layer = builder.build().unwrap();
+    randomise(&mut layer, seed);
+    if layer.running_statistics().is_some() {
+        let context = random_context::<A, T>([7, channels], seed);
+        let (_, cache) = bind(&layer, context.as_ref()).forward_train(&random(&[7, channels, 5], seed));
+        layer.update_statistics(&cache).unwrap();
+    }
+    layer
+}
+
+/// The numbers of its external context that [`any_layer`] sees, if its activation has one.
+fn context_channels<A: DynamicActivation>(channels: usize) -> Option<usize> {
+    let dynamic = A::COEFFICIENTS.iter();
+    let dynamic = dynamic.filter(|coefficient| matches!(coefficient.source, Source::Dynamic { .. }));
+    let dynamic = dynamic.count();
+    if dynamic == 0 || A::HYPER.context != Context::External {
+        return None;
+    }
+    Some(match (A::HYPER.layers, A::SHARING) {
+        (0, Sharing::SpatialAndChannel) => dynamic * A::Pieces::K,
+        (0, _) => channels * dynamic * A::Pieces::K,
+        _ => 5,
+    })
+}
+
+/// A context for [`any_layer`] of these samples and channels, if its activation has one.
+pub(crate) fn random_context<A: DynamicActivation, T: Scalar>(
+    [samples, channels]: [usize; 2],
+    seed: u64,
+) -> Option<ArrayD<T>> {
+    let inputs = context_channels::<A>(channels)?;
+    Some(random(&[samples, inputs, 2, 3], seed.wrapping_add(77)))
+}
+
+/// A layer with the context that it needs, if any, so that all activations are called in one way.
+pub(crate) enum Bound<'a, A: DynamicActivation, T: Scalar> {
+    Alone(&'a Layer<A, T>),
+    With(WithContext<'a, A, T>),
+}
+
+/// See [`Bound`].
+pub(crate) fn bind<'a, A: DynamicActivation, T: Scalar>(
+    layer: &'a Layer<A, T>,
+    context: Option<&ArrayD<T>>,
+) -> Bound<'a, A, T> {
+    context.map_or(Bound::Alone(layer), |context| {
+        Bound::With(layer.with_context(context).unwrap())
+    })
+}
+
+/// Methods of [`Layer`] and [`WithContext`], which succeed.
+macro_rules! methods {
+    ($($name:ident($($argument:ident: $type:ty),*) -> $result:ty;)*) => {
+        impl<A: DynamicActivation, T: Scalar> Bound<'_, A, T> {
+            $(pub(crate) fn $name<D: Dimension>(&self, $($argument: $type),*) -> $result {
+                match self {
+                    Self::Alone(layer) => layer.$name($($argument),*).unwrap(),
+                    Self::With(layer) => layer.$name($($argument),*).unwrap(),
+                }
+            })*
+        }
+    };
+}
+
+methods! {
+    forward(x: &ArrayRef<T, D>) -> Array<T, D>;
+    forward_into(x: &ArrayRef<T, D>, y: &mut ArrayRef<T, D>) -> ();
+    forward_inplace(x: &mut ArrayRef<T, D>) -> ();
+    forward_train(x: &ArrayRef<T, D>) -> (Array<T, D>, Cache<T>);
+    forward_train_into(x: &ArrayRef<T, D>, y: &mut ArrayRef<T, D>, cache: &mut Cache<T>) -> ();
+    backward(x: &ArrayRef<T, D>, cache: &Cache<T>, grad_y: &ArrayRef<T, D>) -> Gradients<T, D>;
+    backward_into(
+        x: &ArrayRef<T, D>,
+        cache: &Cache<T>,
+        grad_y: &ArrayRef<T, D>,
+        grads: &mut Gradients<T, D>
+    ) -> ();
 }
 
 /// Every instruction set that this machine has.

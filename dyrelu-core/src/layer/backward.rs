@@ -7,7 +7,7 @@ use super::parameters::{self, Parameters};
 use super::plan::Plan;
 use super::sizes::{Extent, hyper_layers, needs_rows, set_len, set_shape, sets};
 use super::workspace::Workspace;
-use super::{Cache, Layer, is_normalised, slice, slice_mut};
+use super::{Cache, Layer, is_normalised, slice_mut};
 use crate::kernels::linear;
 use crate::parallel::{self, Part, Split};
 use crate::{DynamicActivation, Error, Scalar};
@@ -123,8 +123,8 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         } else {
             Layout::of_standard(x.shape())
         };
-        let (x, grad_y) = (x.as_standard_layout(), grad_y.as_standard_layout());
-        let arrays = [slice(&x), slice(&grad_y)];
+        let (rows, grad_rows) = (layout::rows(x), layout::rows(grad_y));
+        let arrays = [&*rows, &*grad_rows];
         if let Some(grad_x) = grad_x.as_slice_mut() {
             self.backward_slices(layout, arrays, cache, grad_x, &mut grads);
         } else {

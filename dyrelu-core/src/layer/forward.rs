@@ -6,7 +6,7 @@ use super::samples::Samples;
 use super::sizes::{is_static, needs_rows};
 use super::statistics::Statistics;
 use super::workspace::Packed;
-use super::{Cache, Extent, Layer, is_normalised, parameters, slice, slice_mut};
+use super::{Cache, Extent, Layer, is_normalised, parameters, slice_mut};
 use crate::kernels::{attention, coefficients};
 use crate::parallel;
 use crate::{DynamicActivation, Error, Scalar};
@@ -96,13 +96,13 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         packed: &mut Packed<T>,
     ) {
         if const { needs_rows::<A>() } {
-            let x = x.as_standard_layout();
+            let rows = layout::rows(x);
             let slices = (extent, Layout::Rows);
             if let Some(y) = y.as_slice_mut() {
-                self.forward_slices(pass, slices, slice(&x), y, cache, packed);
+                self.forward_slices(pass, slices, &rows, y, cache, packed);
             } else {
                 let mut standard = Array::from_elem(x.raw_dim(), T::default());
-                self.forward_slices(pass, slices, slice(&x), slice_mut(&mut standard), cache, packed);
+                self.forward_slices(pass, slices, &rows, slice_mut(&mut standard), cache, packed);
                 y.assign(&standard);
             }
             return;

@@ -1,6 +1,7 @@
 //! [`Layout`]: the order in which the elements of an array stand in memory.
 
 use ndarray::{Array, ArrayRef, Dimension};
+use std::borrow::Cow;
 
 /// The memory orders that kernels work on. Other arrays are copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +39,20 @@ pub(super) fn slice<T, D: Dimension>(array: &ArrayRef<T, D>) -> Option<(Layout, 
         view.swap_axes(axis - 1, axis);
     }
     Some((Layout::ChannelsLast, view.to_slice()?))
+}
+
+/// The elements in standard layout: where they stand, or copied. A view of an array of many axes would be allocated.
+pub(super) fn rows<T: Clone, D: Dimension>(array: &ArrayRef<T, D>) -> Cow<'_, [T]> {
+    match array.as_slice() {
+        Some(slice) => Cow::Borrowed(slice),
+        None => Cow::Owned(
+            array
+                .as_standard_layout()
+                .into_owned()
+                .into_raw_vec_and_offset()
+                .0,
+        ),
+    }
 }
 
 /// As [`slice`], to be changed.
