@@ -228,7 +228,9 @@ impl<A: DynamicActivation, T: Scalar> WithContext<'_, A, T> {
         if grads.x.shape() != x.shape() || Layout::of(&grads.x) != Some(layout) {
             grads.x = layout::zeros_like(x);
         }
-        if grads.context.as_ref().map(|context| context.shape()) != self.context_shape() {
+        let shape = self.context_shape();
+        let fits = |grad: &ArrayD<T>| Some(grad.shape()) == shape && grad.is_standard_layout();
+        if !grads.context.as_ref().map_or(shape.is_none(), fits) {
             grads.context = self.context_shape().map(zeros);
         }
         if !grads.parameters.has_shapes_of(&self.layer.parameters) {
