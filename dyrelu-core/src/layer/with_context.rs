@@ -228,8 +228,10 @@ impl<A: DynamicActivation, T: Scalar> WithContext<'_, A, T> {
         if grads.x.shape() != x.shape() || Layout::of(&grads.x) != Some(layout) {
             grads.x = layout::zeros_like(x);
         }
-        if grads.context.as_ref().map(ArrayD::shape) != self.context_shape() {
-            grads.context = self.context_shape().map(zeros);
+        let shape = self.context_shape();
+        let fits = |grad: &ArrayD<T>| Some(grad.shape()) == shape && grad.is_standard_layout();
+        if !grads.context.as_ref().map_or(shape.is_none(), fits) {
+            grads.context = shape.map(zeros);
         }
         if !grads.parameters.has_shapes_of(&self.layer.parameters) {
             grads.parameters = self.layer.parameters.zeros_like();
