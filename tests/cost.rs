@@ -147,4 +147,14 @@ fn products_are_counted_as_they_are_written() {
         DyReluB::layer::<f32>(0).cost(3).unwrap_err().to_string(),
         "expected channels to be at least 1, found 0"
     );
+    assert_eq!(
+        PRelu::layer::<f32>(4)
+            .cost(usize::MAX / 2)
+            .unwrap_err()
+            .to_string(),
+        format!(
+            "expected channels × positions to be small enough to count the multiply-adds, found 4 × {}",
+            usize::MAX / 2
+        )
+    );
 }

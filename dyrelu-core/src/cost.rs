@@ -84,41 +84,56 @@ impl CostModel {
     }
 
     /// The cost of a layer for inputs of `channels` channels and `positions` positions, with H hidden units and M inputs
-    /// of an external context.
+    /// of an external context; `None` if it is too large to be counted.
     #[must_use]
-    pub fn cost(&self, channels: usize, positions: usize, hidden: usize, external: usize) -> Cost {
+    pub fn cost(&self, channels: usize, positions: usize, hidden: usize, external: usize) -> Option<Cost> {
         let sets = match self.sharing {
             Sharing::SpatialAndChannel => 1,
             Sharing::Spatial | Sharing::Unshared => channels,
         };
         let inputs = match self.hyper.context {
             Context::Pooled => channels,
-            Context::PooledHalves => 2 * channels,
+            Context::PooledHalves => product([2, channels])?,
             Context::External => external,
         };
-        let outputs = sets * self.dynamic * self.pieces;
+        let outputs = product([sets, self.dynamic, self.pieces])?;
         let (weights, biases) = match self.hyper.layers {
             _ if outputs == 0 => (0, 0),
             0 => (0, 0),
-            1 => (inputs * outputs, outputs),
-            _ => (inputs * hidden + hidden * outputs, hidden + outputs),
+            1 => (product([inputs, outputs])?, outputs),
+            _ => {
+                let weights = [product([inputs, hidden])?, product([hidden, outputs])?];
+                (sum(weights)?, sum([hidden, outputs])?)
+            }
         };
-        let elements = channels * positions;
+        let elements = product([channels, positions])?;
+        let learned = product([sets, self.pieces, self.learned])?;
         let mut cost = Cost {
-            parameters: weights + biases + self.pieces * (self.learned * sets + self.learned_shared),
+            parameters: sum([weights, biases, learned, self.pieces * self.learned_shared])?,
             hyper: weights,
             attention: 0,
-            pieces: elements * self.pieces * self.multiplications,
+            pieces: product([elements, self.pieces, self.multiplications])?,
         };
         if self.sharing == Sharing::Unshared {
             let coefficients = self.pieces * (self.dynamic + self.learned + self.learned_shared);
             let products = if self.homogeneous { 1 } else { coefficients };
-            cost.attention = elements * (1 + products);
-            cost.parameters += channels + 1;
-            if self.attention == Attention::Normalised {
-                cost.parameters += 2;
-            }
+            cost.attention = product([elements, 1 + products])?;
+            let of_norm = match self.attention {
+                Attention::Softmax => 0,
+                Attention::Normalised => 2,
+            };
+            cost.parameters = sum([cost.parameters, channels, 1, of_norm])?;
         }
-        cost
+        // The sum of all multiply-adds can be counted, too.
+        sum([cost.hyper, cost.attention, cost.pieces])?;
+        Some(cost)
     }
+}
+
+fn product<const M: usize>(factors: [usize; M]) -> Option<usize> {
+    factors.into_iter().try_fold(1_usize, usize::checked_mul)
+}
+
+fn sum<const M: usize>(summands: [usize; M]) -> Option<usize> {
+    summands.into_iter().try_fold(0_usize, usize::checked_add)
 }

@@ -729,14 +729,12 @@ const NO_CHANNELS: &str =
 const NO_GROUPS: &str = "expected groups to be set: a neighbour is groups further, found none";
 
 /// The activations whose tensors do not tell everything.
-const WITHOUT_METADATA: [(&str, &str); 15] = [
+const WITHOUT_METADATA: [(&str, &str); 13] = [
     ("ARelu", NO_CHANNELS),
     ("LeakyRelu", NO_CHANNELS),
     ("Plu", NO_CHANNELS),
     ("HardSwish", NO_CHANNELS),
     ("DyHeadBetween", NO_CHANNELS),
-    ("ApRelu", NO_CHANNELS),
-    ("HalvesA", NO_CHANNELS),
     ("ExternalA", NO_CHANNELS),
     ("ShiftOnly", NO_CHANNELS),
     ("DyShiftMax", NO_GROUPS),

@@ -187,7 +187,9 @@ fn show_cost(activation: &Activation, options: &Options) {
         multiplications: activation.multiplications(),
     };
     let hidden = (channels / options.reduction.max(1)).max(1);
-    let cost = model.cost(channels, positions, hidden, channels);
+    let Some(cost) = model.cost(channels, positions, hidden, channels) else {
+        return println!("\nthe cost is too large to be counted");
+    };
     let units = match activation.hyper {
         Some(hyper) if hyper.layers == 2 => format!(", {hidden} hidden units"),
         _ => String::new(),

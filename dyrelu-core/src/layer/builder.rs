@@ -169,10 +169,16 @@ impl<A: DynamicActivation, T: Scalar> LayerBuilder<A, T> {
     ///
     /// # Errors
     ///
-    /// As [`build`](Self::build), for sizes that make no layer.
+    /// As [`build`](Self::build), for sizes that make no layer or cannot be counted.
     pub fn cost(&self, positions: usize) -> Result<Cost, Error> {
         let sizes = self.sizes()?;
-        Ok(CostModel::of::<A>().cost(sizes.channels, positions, sizes.hidden, sizes.inputs))
+        CostModel::of::<A>()
+            .cost(sizes.channels, positions, sizes.hidden, sizes.inputs)
+            .ok_or_else(|| Error::Option {
+                option: "channels × positions",
+                expected: "small enough to count the multiply-adds",
+                found: format!("{} × {positions}", sizes.channels),
+            })
     }
 
     /// Makes the layer with other parameters, for its sizes.

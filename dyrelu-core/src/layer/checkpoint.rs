@@ -2,9 +2,7 @@
 
 use super::constants::{self, per_piece};
 use super::parameters::{self, Parameters};
-use super::sizes::{
-    Sizes, dynamic_count, has_external_context, hyper_layers, pools_channels, set_shape, sets,
-};
+use super::sizes::{Sizes, dynamic_count, has_external_context, hyper_layers, pools_halves, set_shape, sets};
 use super::statistics::Statistics;
 use super::{Convention, Layer, LayerBuilder, is_normalised};
 use crate::kernels::attention::Scaling;
@@ -95,7 +93,8 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     ///
     /// [`Error::Safetensors`], [`Error::MissingTensor`], [`Error::UnknownTensor`], [`Error::TensorShape`],
     /// [`Error::TensorType`], [`Error::Constants`] or [`Error::Metadata`] for bytes that are no layer of this
-    /// activation and number type; [`Error::Option`] when `DYRELU_LEVEL` does not name a level of this machine.
+    /// activation and number type; [`Error::Option`] when the file does not tell an option that has no default, or
+    /// `DYRELU_LEVEL` does not name a level of this machine.
     pub fn from_safetensors(bytes: &[u8]) -> Result<Self, Error> {
         let tensors = SafeTensors::deserialize(bytes).map_err(Error::Safetensors)?;
         let tensors = Tensors {
@@ -362,13 +361,13 @@ impl<'a> Tensors<'a> {
         if let Some(channels) = option {
             return Ok(channels);
         }
-        if pools_channels::<A>() && hyper_layers::<A>() > 0 {
+        if !has_external_context::<A>() && hyper_layers::<A>() > 0 {
             let name = match hyper_layers::<A>() {
                 1 => parameters::FC_WEIGHT,
                 _ => parameters::FC1_WEIGHT,
             };
-            let [_, channels] = self.matrix::<A>(name, "[hidden units, channels], each at least 1")?;
-            return Ok(channels);
+            let [_, inputs] = self.matrix::<A>(name, "[hidden units, channels], each at least 1")?;
+            return Ok(if pools_halves::<A>() { inputs / 2 } else { inputs });
         }
         if A::SHARING == Sharing::Unshared {
             let [_, channels] = self.matrix::<A>(

@@ -99,7 +99,7 @@ use workspace::Workspaces;
 /// are not touched. Dynamic coefficients depend on all of x, so one NaN makes all of its sample NaN, and
 /// with them y, unless the piece has an `if` that hides them. An infinity makes the mean of its channel infinite:
 /// the coefficients reach init ± lambda, or are NaN where infinities cancel or meet a weight of zero; and a slope of
-/// zero times ∞ is NaN.
+/// zero times ∞ is NaN. Where scores are normalised by the statistics of a batch, special numbers reach all of it.
 ///
 /// # Memory and threads
 ///
