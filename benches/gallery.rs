@@ -1,10 +1,11 @@
-//! How fast each activation of the gallery is, next to what bounds it, as a table in Markdown.
+//! How fast each activation of the gallery is, forward and both forward and backward, next to what bounds it, as a table in
+//! Markdown.
 //!
 //! ```console
 //! cargo bench --bench gallery
 //! ```
 //!
-//! One thread, `f32`, 8×64×56×56. A bound is the larger of two times, measured in the same turns:
+//! One thread, `f32`, 8×64×56×56. The bound is the larger of two times, measured in the same turns:
 //!
 //! * memory: what must be read and written, by loops that do nothing else. Forward a copy of x, and one more read of it if
 //!   means of it are needed; backward two reads and a write, and once more a read and a write if means are needed.
@@ -31,8 +32,10 @@ const ROUNDS: usize = 100;
 fn main() {
     let one_thread = rayon::ThreadPoolBuilder::new().num_threads(1).build();
     one_thread.expect("a thread").install(|| {
-        println!("| activation | forward, µs | bound | × | forward and backward, µs | bound | × |");
-        println!("|:--|--:|--:|--:|--:|--:|--:|");
+        println!(
+            "| activation | forward, µs | memory | arithmetic | × | both, µs | memory | arithmetic | × |"
+        );
+        println!("|:--|--:|--:|--:|--:|--:|--:|--:|--:|");
         measure::<DyReluA>();
         measure::<DyReluB>();
         measure::<DyReluC>();
@@ -104,13 +107,10 @@ fn needs_means<A: DynamicActivation>() -> bool {
     from_x || A::SHARING == Sharing::Unshared
 }
 
+/// A time, its two bounds, and how many times as long as the larger of them it is.
 fn cells(time: f64, memory: f64, arithmetic: f64) -> String {
-    let (bound, kind) = if memory > arithmetic {
-        (memory, "memory")
-    } else {
-        (arithmetic, "arithmetic")
-    };
-    format!("{time:.0} | {bound:.0} {kind} | {:.2}", time / bound)
+    let ratio = time / memory.max(arithmetic);
+    format!("{time:.0} | {memory:.0} | {arithmetic:.0} | {ratio:.2}")
 }
 
 struct Case<A> {
