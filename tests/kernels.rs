@@ -3,30 +3,11 @@
 
 mod common;
 
-use common::{assert_slices_close, levels, random_vec};
+use common::{assert_slices_close, check, input, levels, narrow, widen};
 use dyrelu::kernels::{Level, attention, coefficients, hyper, linear, piecewise, pool, squash};
 use dyrelu::{DynamicActivation, Inner, Piece, Scalar, Sharing, Squash, dynamic_activation, reference};
 
 const LENGTHS: [usize; 14] = [1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 33, 49, 300, 5000];
-
-/// Random numbers that `f32` holds exactly, so that both number types see the same input.
-fn input(len: usize, seed: u64) -> Vec<f64> {
-    random_vec::<f32>(len, seed).into_iter().map(f64::from).collect()
-}
-
-fn narrow<T: Scalar>(values: &[f64]) -> Vec<T> {
-    values.iter().map(|&v| T::from_f64(v)).collect()
-}
-
-fn widen<T: Scalar>(values: &[T]) -> Vec<f64> {
-    values.iter().map(|v| v.to_f64()).collect()
-}
-
-/// Compares what a kernel wrote with what its twin returned.
-#[track_caller]
-fn check<T: Scalar>(what: &str, level: Level, found: &[T], expected: &[f64], tolerance: f64) {
-    assert_slices_close(&format!("{what} ({level:?})"), &widen(found), expected, tolerance);
-}
 
 /// Runs a check for both number types with their tolerances, on every instruction set.
 macro_rules! for_all {

@@ -63,6 +63,27 @@ pub(crate) fn assert_slices_close(what: &str, found: &[f64], expected: &[f64], t
     }
 }
 
+/// Random numbers that `f32` holds exactly, so that both number types see the same input.
+pub(crate) fn input(len: usize, seed: u64) -> Vec<f64> {
+    random_vec::<f32>(len, seed).into_iter().map(f64::from).collect()
+}
+
+/// The numbers in the type of a kernel.
+pub(crate) fn narrow<T: Scalar>(values: &[f64]) -> Vec<T> {
+    values.iter().map(|&v| T::from_f64(v)).collect()
+}
+
+/// The inverse of [`narrow`].
+pub(crate) fn widen<T: Scalar>(values: &[T]) -> Vec<f64> {
+    values.iter().map(|v| v.to_f64()).collect()
+}
+
+/// Compares what a kernel wrote with what its twin returned.
+#[track_caller]
+pub(crate) fn check<T: Scalar>(what: &str, level: Level, found: &[T], expected: &[f64], tolerance: f64) {
+    assert_slices_close(&format!("{what} ({level:?})"), &widen(found), expected, tolerance);
+}
+
 /// Replaces all parameters by random ones that are large enough for the coefficients to matter.
 pub(crate) fn randomise<A: DynamicActivation, T: Scalar>(layer: &mut Layer<A, T>, seed: u64) {
     for (i, (_, mut parameter)) in layer.parameters_mut().enumerate() {
