@@ -37,7 +37,7 @@ impl<T: Scalar> Constants<T> {
         }
     }
 
-    /// How coefficients are made, with a [`template`].
+    /// How coefficients are made, with a [`template`](Self::template).
     pub(super) fn coefficients<'a, A: DynamicActivation>(
         &'a self,
         template: &'a [T],

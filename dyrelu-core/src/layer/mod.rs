@@ -56,7 +56,7 @@ use workspace::Workspaces;
 ///
 /// A description may say otherwise: another [`Squash`](crate::Squash) than 2σ − 1, another [`Hyper`](crate::Hyper) function, a
 /// [normalised](Attention::Normalised) z. Coefficients may be [learned](crate::Source::Learned); if all are, there is no hyper
-/// function, and nothing of a sample is known to another element of it.
+/// function, and in modes A and B no element knows of another one.
 ///
 /// # Parameters
 ///

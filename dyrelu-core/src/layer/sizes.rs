@@ -18,6 +18,9 @@ pub(super) struct Sizes {
     pub(super) groups: usize,
 }
 
+/// Elements of x in samples that are computed as one.
+const MERGED: usize = 1 << 15;
+
 /// An input's shape with all spatial axes in one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Extent {
@@ -36,19 +39,14 @@ impl Extent {
     pub(super) fn row_len<A: DynamicActivation>(self) -> usize {
         self.channels / sets::<A>(self.channels) * self.positions
     }
-}
 
-/// Elements of x in samples that are computed as one.
-const MERGED: usize = 1 << 15;
-
-impl Extent {
     /// The same elements in fewer and longer samples, if it does not matter where one ends: all samples of a static
     /// activation have the same coefficients, and where channels are last their positions follow each other. Vectors
     /// without spatial axes are computed as fast as maps then.
     ///
     /// The gradients of coefficients are sums over samples, so this must not depend on the number of threads.
     pub(super) fn merged<A: DynamicActivation>(self, layout: Layout) -> Self {
-        let elementwise = is_static::<A>() && A::NEIGHBOURS.is_empty() && A::SHARING != Sharing::Unshared;
+        let elementwise = is_static::<A>() && !has_neighbours::<A>() && !is_unshared::<A>();
         if !elementwise || layout == Layout::Rows {
             return self;
         }
