@@ -33,7 +33,8 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     ///
     /// The context is an array `[N, M, ...]` of any rank from 2, for a batch of N samples; the hyper function sees its mean
     /// over all axes from the third on. So it may be a map, such as the output of another layer, or a vector, which is
-    /// taken as it is. M is [`context_channels`](crate::LayerBuilder::context_channels).
+    /// taken as it is. M is [`context_channels`](crate::LayerBuilder::context_channels). The attention of mode C follows from
+    /// x nevertheless.
     ///
     /// ```
     /// use dyrelu::dynamic_activation;
