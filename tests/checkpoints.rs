@@ -233,8 +233,8 @@ fn wrong_metadata_is_an_error() {
         assert_eq!(
             error.to_string(),
             format!(
-                "expected the metadata `options` to be some of `channels=64 groups=4 temperature=10` with positive \
-                 numbers, found `{options}`"
+                "expected the metadata `options` to be some of `channels=64 groups=4 temperature=10 average_attention=0.3 \
+                 cut_off=1` with positive numbers, found `{options}`"
             )
         );
     }

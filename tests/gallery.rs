@@ -431,6 +431,6 @@ fn a_context_that_does_not_fit_is_an_error() {
                 .with_context(&vectors(&[2, 6]))
                 .and_then(|layer| layer.forward(&x))
         ),
-        "expected a context none: only `hyper(context = \"external\")` has one, found [2, 6]"
+        "expected no context: only `hyper(context = \"external\")` has one, found [2, 6]"
     );
 }

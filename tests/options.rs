@@ -98,11 +98,11 @@ fn options_that_make_no_layer_are_errors() {
 
     refuse(
         SRelu::layer(6).temperature(1.0),
-        "expected temperature to be left alone: only `share = \"none\"` has a spatial attention, found 1",
+        "expected temperature to be left alone: only `share = \"none\"` has a spatial attention, found 1.0",
     );
     refuse(
         DyReluB::layer(6).average_attention(1.0),
-        "expected average attention to be left alone: only `share = \"none\"` has a spatial attention, found 1",
+        "expected average attention to be left alone: only `share = \"none\"` has a spatial attention, found 1.0",
     );
     refuse(
         DyReluB::layer(6).cut_off(0.5),
@@ -367,7 +367,7 @@ fn a_context_that_is_missing_or_does_not_fit_is_an_error_of_every_method() {
         let message = format!("expected a context [N, 5, ...], found {found}");
         context_message(layer.with_context(&random::<f64>(shape, 1)), &message);
     }
-    let alone = "expected a context none: only `hyper(context = \"external\")` has one, found [3, 6]";
+    let alone = "expected no context: only `hyper(context = \"external\")` has one, found [3, 6]";
     let vectors = random::<f64>(&[3, 6], 1);
     context_message(
         DyReluB::layer::<f64>(6).build().unwrap().with_context(&vectors),

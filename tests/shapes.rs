@@ -10,6 +10,8 @@ use ndarray::{Array, Array2, Array3, Array4, ArrayD, Axis, IxDyn, arr0, arr1, s}
 struct DyReluA;
 #[dynamic_activation(k = 2, share = "spatial")]
 struct DyReluB;
+#[dynamic_activation(k = 2, share = "spatial", piece = |x, a, b| a * tanh(x) + b, init(a = 1.0, b = 0.0))]
+struct Smooth;
 #[dynamic_activation(k = 2, share = "none")]
 struct DyReluC;
 
@@ -116,7 +118,7 @@ fn a_layer_without_channels_is_an_error() {
     );
     assert_eq!(
         message(DyReluB::layer(8).temperature(1.0).build()),
-        "expected temperature to be left alone: only `share = \"none\"` has a spatial attention, found 1"
+        "expected temperature to be left alone: only `share = \"none\"` has a spatial attention, found 1.0"
     );
     assert_eq!(
         message(DyReluB::layer(usize::MAX / 2).hidden(4).build()),
@@ -184,9 +186,9 @@ fn wrong_inputs_are_errors() {
     let other = random::<f32>(&[3, 8, 3], 1);
     assert_eq!(
         layer.backward(&other, &cache, &other).unwrap_err().to_string(),
-        "expected the cache of this input and layer, N = 3, 8 channels, 3 positions, 2 hidden units, P = 2, K = 2, \
-         sharing mode Spatial, found one for N = 2, 8 channels, 3 positions, 2 hidden units, P = 2, K = 2, \
-         sharing mode Spatial"
+        "expected the cache of this input and layer, DyReluB with N = 3, 8 channels, 3 positions, 2 hidden units, \
+         2 coefficients, K = 2, sharing mode Spatial, found one for DyReluB with N = 2, 8 channels, 3 positions, 2 hidden units, \
+         2 coefficients, K = 2, sharing mode Spatial"
     );
     let (_, of_mode_a) = DyReluA::layer::<f32>(8)
         .build()
@@ -197,6 +199,14 @@ fn wrong_inputs_are_errors() {
         layer.backward(&x, &of_mode_a, &y),
         Err(Error::Cache { .. })
     ));
+    // The same sizes, and another formula.
+    let (_, of_another) = Smooth::layer::<f32>(8)
+        .build()
+        .unwrap()
+        .forward_train(&x)
+        .unwrap();
+    let error = layer.backward(&x, &of_another, &y).unwrap_err().to_string();
+    assert!(error.contains("found one for Smooth with N = 2"), "{error}");
 }
 
 /// Owned arrays, views, slices with steps and reversed axes, transposed arrays, shared arrays.

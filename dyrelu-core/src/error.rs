@@ -33,8 +33,8 @@ pub enum Error {
         found: Vec<usize>,
     },
 
-    /// A cache that was made from an input of another shape, or by another kind of layer. (One that was made by a
-    /// layer of the same kind and size with other parameters cannot be told apart.)
+    /// A cache that was made from an input of another shape, or by a layer of another activation. (One that was made by a
+    /// layer of the same activation and size with other parameters cannot be told apart.)
     #[error("expected the cache of this input and layer, {expected}, found one for {found}")]
     Cache {
         /// The sizes and the sharing mode of the input and the layer.
@@ -44,7 +44,7 @@ pub enum Error {
     },
 
     /// A context that is missing, needless or of a shape that does not fit.
-    #[error("expected a context {expected}, found {found}")]
+    #[error("expected {expected}, found {found}")]
     Context {
         /// The shape that it should have, or what to do.
         expected: String,

@@ -37,11 +37,7 @@ struct Options {
 
 fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     let options = Options::parse();
-    let text = options.attribute.trim();
-    let inner = text
-        .strip_prefix("#[dynamic_activation(")
-        .and_then(|text| text.strip_suffix(")]"));
-    let text = inner.unwrap_or(text);
+    let text = arguments(&options.attribute);
     let activation = match dyrelu_codegen::inspect(text) {
         Ok(activation) => activation,
         Err(mistakes) => {
@@ -60,6 +56,14 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     plot(&activation, &options)?;
     println!("\nplot: {}", options.output.display());
     Ok(ExitCode::SUCCESS)
+}
+
+/// What stands between the parentheses of the attribute, if there is more around it: a path, an item after it.
+fn arguments(text: &str) -> &str {
+    let inside = text
+        .split_once("dynamic_activation(")
+        .and_then(|(_, rest)| rest.rsplit_once(")]"));
+    inside.map_or(text, |(arguments, _)| arguments).trim()
 }
 
 /// The message, and the line with the mistake underlined, as the compiler shows it.
@@ -106,9 +110,13 @@ fn show_formula(activation: &Activation) {
     }
     println!("\nshare = {share:?}");
     if let Some(hyper) = activation.hyper {
+        let between = match hyper.layers {
+            2 => format!(", {} between them", hyper.inner),
+            _ => String::new(),
+        };
         println!(
-            "hyper function: {} → {} layers ({} between)",
-            hyper.context, hyper.layers, hyper.inner
+            "hyper function: {}, {} layers{between}",
+            hyper.context, hyper.layers
         );
     }
     if let Some(attention) = activation.attention {

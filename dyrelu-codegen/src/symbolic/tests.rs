@@ -465,6 +465,43 @@ fn derivatives_read_like_a_textbook() {
     }
 }
 
+/// Zero below zero, as in PyTorch, and not 0 · ∞.
+#[test]
+fn a_zero_that_was_chosen_stays_zero() {
+    let function = |name| find_function(name).expect("a row");
+    let sqrt = function("sqrt");
+    let check = |argument: &dyn Fn(&mut Expressions, ExprId) -> ExprId, expected: &str| {
+        let (mut e, root) = formula(|e, [x, ..]| {
+            let u = argument(e, x);
+            e.unary(sqrt, u)
+        });
+        let derivative = differentiate(&mut e, root, 0);
+        assert_eq!(text(&e, derivative), expected);
+        let value = evaluate(&e, derivative, &[-1.0, 0.0, 0.0]);
+        assert!(value.abs() == 0.0, "{expected}: {value}");
+    };
+    check(
+        &|e, x| e.unary(function("relu"), x),
+        "if x > 0.0 { 0.5 / sqrt(relu(x)) } else { 0.0 }",
+    );
+    check(
+        &|e, x| {
+            let [zero, one] = [0.0, 1.0].map(|value| e.constant(value));
+            e.apply(function("clamp"), &[x, zero, one])
+        },
+        "if 1.0 < max(x, 0.0) { 0.0 } else { if 0.0 > x { 0.0 } else { 0.5 / sqrt(min(max(x, 0.0), 1.0)) } }",
+    );
+    // The sign of what was chosen is inside, too.
+    check(
+        &|e, x| {
+            let relu = e.unary(function("relu"), x);
+            let minus = e.neg(relu);
+            e.neg(minus)
+        },
+        "if x > 0.0 { 0.5 / sqrt(relu(x)) } else { 0.0 }",
+    );
+}
+
 #[test]
 fn a_factor_of_zero_stays_in_a_value_and_goes_from_a_gradient() {
     let (mut e, root) = formula(|e, [x, a, _]| {

@@ -21,13 +21,9 @@ const _: () = {
             ]: [E; 1],
         ) -> ::dyrelu::PieceGrad<E, 1> {
             let zero = E::lift(&x, 0.0);
-            let one = E::lift(&x, 1.0);
             ::dyrelu::PieceGrad {
-                x: a
-                    .mul_add(
-                        E::select(E::lt(&zero, &x), E::clone(&zero), E::clone(&one)),
-                        E::select(E::gt(&zero, &x), E::clone(&zero), one),
-                    ),
+                x: E::select(E::gt(&zero, &x), E::clone(&zero), E::lift(&x, 1.0))
+                    + E::select(E::lt(&zero, &x), E::clone(&zero), a),
                 coefficients: [x.min(zero)],
             }
         }
@@ -45,7 +41,7 @@ const _: () = {
     }
     /**y = `max(x, 0.0) + a * min(x, 0.0)`, with learned coefficients.
 
-∂y/∂x = `(if 0.0 > x { 0.0 } else { 1.0 }) + a * (if 0.0 < x { 0.0 } else { 1.0 })`
+∂y/∂x = `(if 0.0 > x { 0.0 } else { 1.0 }) + (if 0.0 < x { 0.0 } else { a })`
 
 | coefficient | init | lambda | ∂y/∂coefficient |
 |---|---|---|---|

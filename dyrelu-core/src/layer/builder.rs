@@ -28,7 +28,8 @@ use core::marker::PhantomData;
 ///
 /// A hyper function of two layers has max(C / reduction, 1) hidden units, rounded down, where C counts the channels of x
 /// or of its external context. Public implementations round in other ways: [`divisible_by`](Self::divisible_by) to a
-/// multiple, [`at_least`](Self::at_least) to a minimum. Activations without hidden units ignore these options.
+/// multiple, [`at_least`](Self::at_least) to a minimum. Activations without hidden units ignore these options, and
+/// [`hidden`](Self::hidden) goes before them.
 #[must_use = "a builder does nothing before `build`"]
 pub struct LayerBuilder<A, T> {
     channels: usize,
@@ -155,7 +156,7 @@ impl<A: DynamicActivation, T: Scalar> LayerBuilder<A, T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Option`] when a size, a reduction or a divisor is zero; when the groups are missing, do not divide the
+    /// [`Error::Option`] when a size, a reduction or a divisor is zero where it is used; when the groups are missing, do not divide the
     /// channels, or the activation has no neighbours; when there are context channels, but no external context; when a
     /// hyper function without layers has another number of inputs than of outputs; when the temperature, the average
     /// attention, the cut-off or its inverse is not positive and finite or the activation has no spatial attention; when the parameters would not fit into memory;
@@ -356,7 +357,11 @@ fn option(option: &'static str, expected: &'static str, found: Option<usize>) ->
 fn check_scaling<A: DynamicActivation, T: Scalar>(option: &'static str, value: f64) -> Result<f64, Error> {
     let expected = if A::SHARING != Sharing::Unshared {
         "left alone: only `share = \"none\"` has a spatial attention"
-    } else if !(value > 0.0 && value.is_finite() && T::from_f64(1.0 / value).to_f64().is_finite()) {
+    } else if !(value > 0.0
+        && [value, 1.0 / value]
+            .iter()
+            .all(|&value| T::from_f64(value).to_f64().is_finite()))
+    {
         "positive and finite, as its inverse"
     } else {
         return Ok(value);
@@ -364,7 +369,7 @@ fn check_scaling<A: DynamicActivation, T: Scalar>(option: &'static str, value: f
     Err(Error::Option {
         option,
         expected,
-        found: value.to_string(),
+        found: format!("{value:?}"),
     })
 }
 
@@ -375,6 +380,10 @@ const fn check_description<A: DynamicActivation>() {
         "DynamicActivation::COEFFICIENTS and NEIGHBOURS must describe each of the P arguments of `Pieces<K, P>`"
     );
     assert!(A::HYPER.layers <= 2, "a hyper function has at most 2 layers");
+    assert!(
+        A::HYPER.layers != 0 || !matches!(A::HYPER.context, Context::PooledHalves),
+        "the means of both halves are not in the order of the raw values: they need a layer"
+    );
     let mut p = 0;
     while p < A::COEFFICIENTS.len() {
         let Coefficient { init, source, .. } = A::COEFFICIENTS[p];

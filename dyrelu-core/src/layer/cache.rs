@@ -5,6 +5,7 @@ use super::plan::Plan;
 use super::sizes::{Extent, Sizes, is_static, set_len, set_shape, sets};
 use super::statistics::Statistics;
 use crate::{DynamicActivation, Scalar, Sharing};
+use core::any::TypeId;
 use core::fmt;
 use ndarray::{ArrayView, ArrayView2, ArrayView4, ShapeBuilder};
 
@@ -39,8 +40,10 @@ impl<T: Scalar> Cache<T> {
         view((self.origin.extent.samples, self.origin.hidden), &self.hidden)
     }
 
-    /// The coefficients, dynamic and learned, `[N, C or 1, P, K]`; in mode C those that the attention multiplies. If none
-    /// is dynamic, all samples have the same, `[1, C or 1, P, K]`.
+    /// The coefficients, dynamic and learned, `[N, C or 1, P, K]`, where P counts [`COEFFICIENTS`]; in mode C those that the
+    /// attention multiplies. If none is dynamic, all samples have the same, `[1, C or 1, P, K]`.
+    ///
+    /// [`COEFFICIENTS`]: DynamicActivation::COEFFICIENTS
     #[must_use]
     pub fn coefficients(&self) -> ArrayView4<'_, T> {
         let Origin {
@@ -67,6 +70,8 @@ impl<T: Scalar> Cache<T> {
 /// What a cache was made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Origin {
+    /// The activation and its name; nothing before the first pass.
+    activation: Option<(TypeId, &'static str)>,
     pub(super) extent: Extent,
     inputs: usize,
     hidden: usize,
@@ -81,6 +86,7 @@ pub(super) struct Origin {
 impl Origin {
     pub(super) fn of<A: DynamicActivation>(extent: Extent, sizes: Sizes) -> Self {
         Self {
+            activation: Some((TypeId::of::<A>(), A::NAME)),
             extent,
             inputs: sizes.inputs,
             hidden: sizes.hidden,
@@ -96,6 +102,7 @@ impl Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
+            activation,
             extent:
                 Extent {
                     samples,
@@ -110,14 +117,18 @@ impl fmt::Display for Origin {
             normalised,
             ..
         } = self;
-        write!(f, "N = {samples}, {channels} channels, {positions} positions, ")?;
-        if inputs != channels {
-            write!(f, "{inputs} inputs of the hyper function, ")?;
+        let name = activation.map_or("no pass", |(_, name)| name);
+        write!(
+            f,
+            "{name} with N = {samples}, {channels} channels, {positions} positions, "
+        )?;
+        if *outputs != 0 {
+            if inputs != channels {
+                write!(f, "{inputs} inputs of the hyper function, ")?;
+            }
+            write!(f, "{hidden} hidden units, ")?;
         }
-        write!(f, "{hidden} hidden units, P = {p}, K = {k}, ")?;
-        if *outputs != self.sets * p * k {
-            write!(f, "{outputs} raw values, ")?;
-        }
+        write!(f, "{p} coefficients, K = {k}, ")?;
         let attention = if *normalised { ", normalised" } else { "" };
         write!(f, "sharing mode {sharing:?}{attention}")
     }
@@ -132,6 +143,7 @@ impl<T> Default for Cache<T> {
     fn default() -> Self {
         Self {
             origin: Origin {
+                activation: None,
                 extent: Extent {
                     samples: 0,
                     channels: 0,

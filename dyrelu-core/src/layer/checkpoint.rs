@@ -23,7 +23,7 @@ const OPTIONS: &str = "options";
 const RUNNING_MEAN: &str = "attention.norm.running_mean";
 const RUNNING_VARIANCE: &str = "attention.norm.running_var";
 
-/// The constants that the PyTorch module saves beside the parameters, as λ and init `[P·K]`.
+/// The constants that the PyTorch module saves beside the parameters, λ and init of the dynamic coefficients `[D·K]`.
 const LAMBDAS: &str = "lambdas";
 const INIT_V: &str = "init_v";
 
@@ -247,7 +247,7 @@ impl Options {
         };
         Self::parse(text).ok_or_else(|| Error::Metadata {
             name: OPTIONS,
-            expected: "some of `channels=64 groups=4 temperature=10` with positive numbers",
+            expected: "some of `channels=64 groups=4 temperature=10 average_attention=0.3 cut_off=1` with positive numbers",
             found: text.clone(),
         })
     }

@@ -67,14 +67,14 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
             })
         };
         if !has_external_context::<A>() {
-            return context_error("none: only `hyper(context = \"external\")` has one".to_owned());
+            return context_error("no context: only `hyper(context = \"external\")` has one".to_owned());
         }
         let inputs = self.sizes.inputs;
         let &[samples, channels, ref spatial @ ..] = &*shape else {
-            return context_error(format!("[N, {inputs}, ...]"));
+            return context_error(format!("a context [N, {inputs}, ...]"));
         };
         if channels != inputs {
-            return context_error(format!("[N, {inputs}, ...]"));
+            return context_error(format!("a context [N, {inputs}, ...]"));
         }
         let context = context.as_standard_layout();
         let mut means = vec![T::default(); samples * channels];
@@ -89,7 +89,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     pub(super) fn bare(&self) -> Result<WithContext<'_, A, T>, Error> {
         if has_external_context::<A>() {
             return Err(Error::Context {
-                expected: "beside x: call `with_context`".to_owned(),
+                expected: "a context beside x: call `with_context`".to_owned(),
                 found: "none".to_owned(),
             });
         }
@@ -268,7 +268,10 @@ impl<A: DynamicActivation, T: Scalar> WithContext<'_, A, T> {
         let extent = self.layer.extent(x.shape())?;
         match self.context_shape() {
             Some(shape) if shape[0] != extent.samples => Err(Error::Context {
-                expected: format!("[{}, {}, ...] for x of this batch size", extent.samples, shape[1]),
+                expected: format!(
+                    "a context [{}, {}, ...] for x of this batch size",
+                    extent.samples, shape[1]
+                ),
                 found: format!("{shape:?}"),
             }),
             _ => Ok(extent),
