@@ -108,9 +108,9 @@ fn options_that_make_no_layer_are_errors() {
         DyReluB::layer(6).cut_off(0.5),
         "expected cut-off to be left alone: only `share = \"none\"` has a spatial attention, found 0.5",
     );
-    for wrong in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e-39] {
+    for wrong in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e-39, 1e39] {
         let message =
-            |option| format!("expected {option} to be positive and finite, as its inverse, found {wrong}");
+            |option| format!("expected {option} to be positive and finite, as its inverse, found {wrong:?}");
         refuse(
             DyReluNormalised::layer(6).temperature(wrong),
             &message("temperature"),
