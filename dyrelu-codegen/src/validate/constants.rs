@@ -8,6 +8,7 @@ use crate::args::{Args, Entries, Entry, Learned, Slot, Squashes, Values};
 use crate::diagnostics::{Diagnostics, count_of};
 use crate::kinds::{Kind, Kinds};
 use crate::spec::{CoefficientSpec, PerPiece, Source, Squash};
+use crate::symbolic::Node;
 
 /// Resolves what is said about coefficients.
 pub(super) struct Constants<'a> {
@@ -27,11 +28,37 @@ impl Constants<'_> {
             .coefficients
             .iter()
             .map(|name| match self.kinds.kind(name) {
+                _ if self.never_learns(name) => None,
                 Kind::Learned => self.learned(name),
                 _ => self.dynamic(name),
             })
             .collect();
         resolved.into_iter().collect()
+    }
+
+    /// Whether the formula has no derivative by the coefficient `name` but zero, which is reported.
+    fn never_learns(&self, name: &Ident) -> bool {
+        let Some(piece) = self.formula.piece.as_ref() else {
+            return false;
+        };
+        let mut derivatives = piece.parameters.iter().zip(&piece.gradient);
+        let derivative = derivatives.find(|(parameter, _)| parameter.name.unraw() == name.unraw());
+        let is_zero = derivative.is_some_and(|(_, id)| match piece.expressions.node(*id) {
+            Node::Constant(constant) => constant.value() == 0.0,
+            _ => false,
+        });
+        // A parameter may be meant to be a constant already.
+        if is_zero && self.formula.parameters.kinds_are_known {
+            let text = name.unraw();
+            self.diagnostics.error(
+                name.span(),
+                format!(
+                    "the derivative by `{text}` is zero, so it could never be learned; make it a constant: \
+                     `fixed({text} = …)`"
+                ),
+            );
+        }
+        is_zero
     }
 
     fn dynamic(&self, name: &Ident) -> Option<CoefficientSpec> {
