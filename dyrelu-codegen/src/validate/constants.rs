@@ -4,7 +4,7 @@ use proc_macro2::{Group, Ident};
 use syn::ext::IdentExt;
 
 use super::Formula;
-use crate::args::{Args, Entries, Entry, Learned, Slot, Squashes, Values};
+use crate::args::{Args, Entries, Entry, Learned, Slot, SpeltSquash, Squashes, Values};
 use crate::diagnostics::{Diagnostics, count_of};
 use crate::kinds::{Kind, Kinds};
 use crate::spec::{CoefficientSpec, PerPiece, Source, Squash};
@@ -21,6 +21,13 @@ pub(super) struct Constants<'a> {
 impl Constants<'_> {
     /// One specification for each coefficient, in their order.
     pub(super) fn resolve(&self) -> Option<Vec<CoefficientSpec>> {
+        let mut coefficients = self.formula.parameters.coefficients.iter();
+        let any_is_dynamic = coefficients.any(|name| self.kinds.kind(name) == Kind::Dynamic);
+        if let Slot::Given(Squashes::All(spelt)) = &self.args.squash
+            && any_is_dynamic
+        {
+            self.check_softmax(spelt);
+        }
         // Collected first, so that every coefficient is checked.
         let resolved: Vec<Option<CoefficientSpec>> = self
             .formula
@@ -69,9 +76,14 @@ impl Constants<'_> {
         let squash = match &self.args.squash {
             Slot::Missing => Some(Squash::CentredSigmoid),
             Slot::Invalid => None,
-            Slot::Given(Squashes::All(squash)) => Some(*squash),
+            Slot::Given(Squashes::All(spelt)) => Some(spelt.squash),
             Slot::Given(Squashes::Some(entries)) => match find(entries, name) {
-                Some(entry) => entry.value,
+                Some(entry) => {
+                    if let Some(spelt) = &entry.value {
+                        self.check_softmax(spelt);
+                    }
+                    entry.value.as_ref().map(|spelt| spelt.squash)
+                }
                 None => Some(Squash::CentredSigmoid),
             },
         };
@@ -82,6 +94,20 @@ impl Constants<'_> {
                 squash: squash?,
             },
         })
+    }
+
+    /// Reports a softmax over the only piece.
+    fn check_softmax(&self, spelt: &SpeltSquash) {
+        if (spelt.squash, self.formula.k) != (Squash::Softmax, Some(1)) {
+            return;
+        }
+        let message = if self.formula.own_pieces {
+            "a softmax over one piece is always 1, and a list of closures is one piece; choose another squash, such \
+             as \"sigmoid\""
+        } else {
+            "a softmax over one piece is always 1; write `k = 2` or more, or choose another squash, such as \"sigmoid\""
+        };
+        self.diagnostics.error(spelt.span, message);
     }
 
     fn learned(&self, name: &Ident) -> Option<CoefficientSpec> {
