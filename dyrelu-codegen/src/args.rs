@@ -51,9 +51,15 @@ pub(crate) struct Args {
 /// The value of `squash`.
 pub(crate) enum Squashes {
     /// One for all dynamic coefficients.
-    All(Squash),
+    All(SpeltSquash),
     /// One for each of some.
-    Some(Entries<Squash>),
+    Some(Entries<SpeltSquash>),
+}
+
+/// A squash, and where it is written.
+pub(crate) struct SpeltSquash {
+    pub(crate) squash: Squash,
+    pub(crate) span: Span,
 }
 
 /// The value of an argument.
@@ -136,7 +142,7 @@ const EXAMPLES: [(&str, &str); 13] = [
 ];
 
 /// Methods of the layer builder that are easily mistaken for arguments.
-const BUILDER_METHODS: [(&str, &str); 8] = [
+const BUILDER_METHODS: [(&str, &str); 10] = [
     ("reduction", ".reduction(8)"),
     ("hidden", ".hidden(16)"),
     ("divisible_by", ".divisible_by(4)"),
@@ -145,7 +151,12 @@ const BUILDER_METHODS: [(&str, &str); 8] = [
     ("context_channels", ".context_channels(128)"),
     ("seed", ".seed(7)"),
     ("temperature", ".temperature(10.0)"),
+    ("average_attention", ".average_attention(0.5)"),
+    ("cut_off", ".cut_off(0.5)"),
 ];
+
+/// What papers call a method of the layer builder.
+const BUILDER_ALIASES: [(&str, &str); 1] = [("tau", "temperature")];
 
 /// The text for `name` in one of the tables above.
 fn text_for(table: &[(&str, &'static str)], name: &str) -> Option<&'static str> {
@@ -160,6 +171,12 @@ pub(crate) fn argument_names() -> impl Iterator<Item = &'static str> {
 /// The builder's methods that are easily mistaken for arguments.
 fn builder_methods() -> impl Iterator<Item = &'static str> {
     BUILDER_METHODS.iter().map(|(method, _)| *method)
+}
+
+/// The call of the builder's method `name`, or of the one that papers call so.
+fn builder_call(name: &str) -> Option<&'static str> {
+    let method = text_for(&BUILDER_ALIASES, name).unwrap_or(name);
+    text_for(&BUILDER_METHODS, method)
 }
 
 /// Parses the tokens between the attribute's parentheses.
@@ -204,11 +221,14 @@ impl Args {
                 .lambda
                 .fill(list("coefficient").parse(rest, Value::per_piece)),
             "squash" if matches!(*visible(rest), [TokenTree::Group(_)]) => {
-                let some = list("coefficient").parse(rest, Value::choice);
+                let some = match value::without_equals(rest) {
+                    Some(literal) => value::reject_squash(&literal, diagnostics),
+                    None => list("coefficient").parse(rest, Value::squash),
+                };
                 self.squash.fill(some.map(Squashes::Some));
             }
             "squash" => {
-                let all = value().and_then(|value| value.choice());
+                let all = value().and_then(|value| value.squash());
                 self.squash.fill(all.map(Squashes::All));
             }
             "learned" => self.learned.fill(list("coefficient").parse(rest, Value::learned)),
@@ -274,11 +294,15 @@ impl Args {
 
     /// Reports an unknown argument. What it was probably meant to be does not count as missing.
     fn reject_unknown(&mut self, name: &Ident, key: &str, diagnostics: &Diagnostics) {
+        let own = builder_call(key)
+            .map(|call| format!("it is a method of the layer builder: `{call}`"))
+            .or_else(|| hyper::advice_for(key));
+        if let Some(advice) = own {
+            diagnostics.error(name.span(), format!("unknown argument `{key}`; {advice}"));
+            return;
+        }
         let suggestion = did_you_mean(key, argument_names().chain(builder_methods()));
         let advice = match suggestion.map(|word| (word, text_for(&BUILDER_METHODS, word))) {
-            Some((word, Some(call))) if word == key => {
-                format!("it is a method of the layer builder: `{call}`")
-            }
             Some((word, Some(call))) => {
                 format!("did you mean `{word}`? (it is a method of the layer builder: `{call}`)")
             }

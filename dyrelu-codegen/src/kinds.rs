@@ -38,6 +38,16 @@ impl Kind {
         }
     }
 
+    /// The argument that names the parameters of this kind, if there is one.
+    pub(crate) fn argument(self) -> Option<&'static str> {
+        match self {
+            Self::Dynamic => None,
+            Self::Learned => Some("learned"),
+            Self::Fixed => Some("fixed"),
+            Self::Neighbour => Some("neighbours"),
+        }
+    }
+
     /// What a parameter of this kind is called in messages.
     pub(crate) fn noun(self) -> &'static str {
         match self {

@@ -52,7 +52,8 @@ impl<'a> List<'a> {
             return None;
         }
         let mut list = Entries::new();
-        for entry in items(group.stream()) {
+        let entries = items(group.stream());
+        for entry in entries.into_iter().flat_map(|entry| self.separate(&entry)) {
             let Some(entry) = self.entry(&entry, group, &read) else {
                 continue;
             };
@@ -67,6 +68,26 @@ impl<'a> List<'a> {
             }
         }
         Some(list)
+    }
+
+    /// The entries in `a = 1.0 b = 2.0`, between which commas are missing.
+    fn separate(&self, tokens: &[TokenTree]) -> Vec<Vec<TokenTree>> {
+        let mut entries = vec![Vec::new()];
+        for (index, tree) in tokens.iter().enumerate() {
+            let begins = matches!(tree, TokenTree::Ident(_)) && after_equals(&tokens[index + 1..]).is_some();
+            let is_complete = |entry: &Vec<TokenTree>| {
+                entry.len() > 2 && !matches!(entry.last(), Some(TokenTree::Punct(_)))
+            };
+            if begins && entries.last().is_some_and(is_complete) {
+                self.diagnostics
+                    .error(tree.span(), format!("expected a comma before `{tree}`"));
+                entries.push(Vec::new());
+            }
+            if let Some(entry) = entries.last_mut() {
+                entry.push(tree.clone());
+            }
+        }
+        entries
     }
 
     /// One entry `a = value`. A value that is wrong is reported and leaves the entry in the list.

@@ -1,21 +1,35 @@
 //! [`Hyper`] from `hyper(context = "pooled", layers = 2, inner = "relu")`.
 
-use proc_macro2::{Ident, TokenTree};
+use proc_macro2::{Ident, Span, TokenTree};
 use syn::Lit;
 use syn::ext::IdentExt;
 
 use super::entries::{Entry, List};
 use super::value::{Value, literal_of};
-use super::{BUILDER_METHODS, builder_methods, text_for};
+use super::{builder_call, builder_methods, text_for};
 use crate::diagnostics::{did_you_mean, list_of};
 use crate::spec::{Context, Hyper, Inner};
 
 const OPTIONS: [&str; 3] = ["context", "layers", "inner"];
 
+/// The options, each as it is written in an example.
+const EXAMPLES: [(&str, &str); 3] = [
+    ("context", "hyper(context = \"external\")"),
+    ("layers", "hyper(layers = 1)"),
+    ("inner", "hyper(inner = \"none\")"),
+];
+
+/// The advice for someone who writes the option `name` as an argument.
+pub(super) fn advice_for(name: &str) -> Option<String> {
+    let example = text_for(&EXAMPLES, name)?;
+    Some(format!("it is an option of `hyper`: `{example}`"))
+}
+
 /// One option.
 enum Setting {
     Context(Context),
-    Layers(usize),
+    /// The number, and where it is written.
+    Layers(usize, Span),
     Inner(Inner),
 }
 
@@ -33,15 +47,27 @@ pub(super) fn parse(list: &List<'_>, rest: &[TokenTree]) -> Option<Hyper> {
     }
     let mut hyper = Hyper::PAPER;
     let mut inner: Option<&Ident> = None;
+    let mut number = None;
     for Entry { name, value } in &entries {
         match value.as_ref()? {
             Setting::Context(context) => hyper.context = *context,
-            Setting::Layers(layers) => hyper.layers = *layers,
+            Setting::Layers(layers, span) => {
+                hyper.layers = *layers;
+                number = Some(*span);
+            }
             Setting::Inner(value) => {
                 hyper.inner = *value;
                 inner = Some(name);
             }
         }
+    }
+    let halves_are_raw = hyper.layers == 0 && hyper.context == Context::PooledHalves;
+    let number = number.filter(|_| halves_are_raw);
+    if let Some(number) = number {
+        diagnostics.error(
+            number,
+            "the means of both halves are not in the order of the raw values, so they need a layer: `layers = 1`",
+        );
     }
     if let Some(inner) = inner.filter(|_| hyper.layers != 2) {
         let message = format!(
@@ -51,16 +77,16 @@ pub(super) fn parse(list: &List<'_>, rest: &[TokenTree]) -> Option<Hyper> {
         diagnostics.error(inner.span(), message);
         return None;
     }
-    Some(hyper)
+    number.is_none().then_some(hyper)
 }
 
 fn read(value: &Value<'_>) -> Option<Setting> {
     match value.name.unraw().to_string().as_str() {
         "context" => value.choice().map(Setting::Context),
-        "layers" => layers(value).map(Setting::Layers),
+        "layers" => layers(value),
         "inner" => value.choice().map(Setting::Inner),
         key => {
-            let advice = match text_for(&BUILDER_METHODS, key) {
+            let advice = match builder_call(key) {
                 Some(call) => format!("it is a method of the layer builder: `{call}`"),
                 None => match did_you_mean(key, OPTIONS.into_iter().chain(builder_methods())) {
                     Some(word) => format!("did you mean `{word}`?"),
@@ -75,12 +101,12 @@ fn read(value: &Value<'_>) -> Option<Setting> {
     }
 }
 
-fn layers(value: &Value<'_>) -> Option<usize> {
+fn layers(value: &Value<'_>) -> Option<Setting> {
     match literal_of(&value.tokens) {
         Some(Lit::Int(literal)) if literal.suffix().is_empty() => match literal.base10_digits() {
-            "0" => Some(0),
-            "1" => Some(1),
-            "2" => Some(2),
+            "0" => Some(Setting::Layers(0, literal.span())),
+            "1" => Some(Setting::Layers(1, literal.span())),
+            "2" => Some(Setting::Layers(2, literal.span())),
             digits => value.reject(format!("`layers` must be 0, 1 or 2, found {digits}")),
         },
         _ => value.reject("expected an integer: `layers = 2`"),

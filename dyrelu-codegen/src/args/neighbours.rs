@@ -46,18 +46,19 @@ impl Value<'_> {
     fn whole(&self, list: &Group, item: &[TokenTree]) -> Option<i32> {
         const EXPECTED: &str = "expected a whole number: `shift(1, 0)`";
         let item = visible(item);
-        let number = match literal_of(&item) {
-            Some(Lit::Int(literal)) if literal.suffix().is_empty() => literal.base10_digits().parse().ok(),
-            _ => None,
+        let message = match literal_of(&item) {
+            Some(Lit::Int(literal)) if literal.suffix().is_empty() => match literal.base10_digits().parse() {
+                Ok(number) => return Some(number),
+                Err(_) => format!("expected a whole number between {} and {}", i32::MIN, i32::MAX),
+            },
+            _ => EXPECTED.to_owned(),
         };
-        if number.is_none() {
-            if item.is_empty() {
-                self.diagnostics.error(list.span_close(), EXPECTED);
-            } else {
-                self.diagnostics
-                    .error_at(item.into_iter().collect::<TokenStream>(), EXPECTED);
-            }
+        if item.is_empty() {
+            self.diagnostics.error(list.span_close(), message);
+        } else {
+            self.diagnostics
+                .error_at(item.into_iter().collect::<TokenStream>(), message);
         }
-        number
+        None
     }
 }

@@ -1,10 +1,12 @@
 //! Numbers as the values of entries: constants for each piece, learned values, constants of a formula.
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::ext::IdentExt;
 
 use super::split::{items, visible};
 use super::value::{Value, literal_of};
-use crate::diagnostics::Diagnostics;
+use crate::diagnostics::{Diagnostics, did_you_mean};
 use crate::number::number;
 
 /// One value for all pieces, or a list with one for each.
@@ -36,6 +38,19 @@ impl Value<'_> {
             let init = values(word.span(), &inside, self.diagnostics)?;
             return Some(Learned { init, shared: true });
         }
+        if let [TokenTree::Ident(word), TokenTree::Group(group)] = &*self.tokens
+            && did_you_mean(&word.to_string(), ["shared"]).is_some()
+        {
+            let inside: Vec<TokenTree> = group.stream().into_iter().collect();
+            let value = match (literal_of(&inside), &*inside) {
+                (Some(number), _) => number.to_token_stream().to_string(),
+                (None, [TokenTree::Group(_)]) => "[1.0, 0.0]".to_owned(),
+                (None, _) => "1.0".to_owned(),
+            };
+            self.diagnostics
+                .error(word.span(), format!("did you mean `shared({value})`?"));
+            return None;
+        }
         let init = self.per_piece()?;
         Some(Learned { init, shared: false })
     }
@@ -47,6 +62,10 @@ impl Value<'_> {
                 "a fixed constant is one number; if it differs between the pieces, write these as a list of closures: \
                  `piece = [|x, a| a * x, |x| 0.1 * x]`",
             ),
+            [TokenTree::Ident(word), TokenTree::Group(_)] if word == "shared" => {
+                let name = self.name.unraw();
+                self.reject(format!("a fixed constant is one number: `{name} = 1.0`"))
+            }
             tokens => signed_number(
                 self.name.span(),
                 tokens,

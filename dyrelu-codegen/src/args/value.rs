@@ -2,12 +2,13 @@
 
 use std::fmt::Display;
 
-use proc_macro2::{Ident, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Ident, Literal, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::Parser;
 use syn::{Lit, Path};
 
+use super::SpeltSquash;
 use super::split::{after_equals, visible};
 use crate::diagnostics::{Diagnostics, did_you_mean};
 use crate::runtime::Runtime;
@@ -31,6 +32,16 @@ impl<'a> Value<'a> {
         example: &'a str,
         diagnostics: &'a Diagnostics,
     ) -> Option<Self> {
+        if let [TokenTree::Group(group)] = rest
+            && group.delimiter() == Delimiter::Parenthesis
+        {
+            let example = match without_equals(rest) {
+                Some(literal) => format!("{name} = {literal}"),
+                None => example.to_owned(),
+            };
+            diagnostics.error(group.span_open(), format!("expected `=`: `{example}`"));
+            return None;
+        }
         let tokens = visible(after_equals(rest).unwrap_or_default());
         if tokens.is_empty() {
             diagnostics.error(name.span(), format!("expected a value: `{example}`"));
@@ -103,6 +114,13 @@ impl Value<'_> {
         ))
     }
 
+    /// The value of `squash`, or of one of its entries.
+    pub(super) fn squash(&self) -> Option<SpeltSquash> {
+        let squash = self.choice()?;
+        let span = self.tokens.first()?.span();
+        Some(SpeltSquash { squash, span })
+    }
+
     /// Reports a choice that is no string, with the text that should be there.
     fn unquoted<C: Choice>(&self) -> Option<C> {
         let text: String = self.tokens.iter().map(ToString::to_string).collect();
@@ -133,6 +151,27 @@ impl Value<'_> {
             }
         }
     }
+}
+
+/// The literal in `("tanh")`, where `= "tanh"` was meant.
+pub(super) fn without_equals(rest: &[TokenTree]) -> Option<Literal> {
+    let [TokenTree::Group(group)] = &*visible(rest) else {
+        return None;
+    };
+    let inside: Vec<TokenTree> = group.stream().into_iter().collect();
+    match &*visible(&inside) {
+        [TokenTree::Literal(literal)] => Some(literal.clone()),
+        _ => None,
+    }
+}
+
+/// Reports `squash("tanh")`, which may mean either form.
+pub(super) fn reject_squash<T>(literal: &Literal, diagnostics: &Diagnostics) -> Option<T> {
+    let message = format!(
+        "expected `squash = {literal}` for all coefficients, or `squash(a = {literal})` for some of them"
+    );
+    diagnostics.error(literal.span(), message);
+    None
 }
 
 /// The spelling of the choice that `text` probably means.

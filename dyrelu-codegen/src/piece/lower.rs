@@ -100,9 +100,12 @@ impl Source<'_> {
 impl<'a> Lowering<'a> {
     fn new(source: &Source<'a>, expressions: &'a mut Expressions, diagnostics: &'a Diagnostics) -> Self {
         let signature = source.signature;
+        // What is no parameter but should be is reported once, where an argument names it.
+        let undeclared = source.parameters.undeclared_names();
         let mut scope: Vec<Variable> = signature
             .rejected
             .iter()
+            .chain(undeclared)
             .map(|name| Variable::new(name, None))
             .collect();
         for (index, name) in signature.names.iter().enumerate() {

@@ -6,7 +6,7 @@ mod lower;
 mod parameters;
 
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
-use quote::quote_spanned;
+use quote::{ToTokens, quote_spanned};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::{Expr, ExprClosure};
@@ -65,7 +65,10 @@ pub(crate) fn parse(tokens: TokenStream) -> syn::Result<Option<ExprClosure>> {
             Err(content.error("unexpected token after the piece"))
         }
     };
-    let mut expr = parser.parse2(TokenTree::from(group).into())?;
+    let keywords = keywords_as_parameters(&group.stream());
+    let parsed = parser.parse2(TokenTree::from(group).into());
+    // The parser would list all that a pattern can be.
+    let mut expr = parsed.map_err(|error| keywords.unwrap_or(error))?;
     loop {
         match expr {
             Expr::Closure(closure) => return Ok(Some(closure)),
@@ -74,6 +77,31 @@ pub(crate) fn parse(tokens: TokenStream) -> syn::Result<Option<ExprClosure>> {
             _ => return Ok(None),
         }
     }
+}
+
+/// The mistakes of keywords that stand between the bars of a closure where names should be, if there are any.
+fn keywords_as_parameters(tokens: &TokenStream) -> Option<syn::Error> {
+    let is = |tree: &TokenTree, symbols: &[char]| matches!(tree, TokenTree::Punct(punct) if symbols.contains(&punct.as_char()));
+    let trees: Vec<TokenTree> = tokens.clone().into_iter().collect();
+    let begin = trees.iter().position(|tree| is(tree, &['|']))?;
+    let length = trees[begin + 1..].iter().position(|tree| is(tree, &['|']))?;
+    let parameters = &trees[begin..begin + length + 2];
+    let errors = parameters.windows(3).filter_map(|window| match window {
+        [before, TokenTree::Ident(word), after]
+            if is(before, &['|', ','])
+                && is(after, &['|', ',', ':'])
+                && word != "_"
+                && syn::parse2::<Ident>(word.to_token_stream()).is_err() =>
+        {
+            let message = format!("expected a plain name, found the keyword `{word}`");
+            Some(syn::Error::new(word.span(), message))
+        }
+        _ => None,
+    });
+    errors.reduce(|mut all, error| {
+        all.combine(error);
+        all
+    })
 }
 
 /// The default piece, `|x, a, b| a * x + b`.

@@ -26,8 +26,17 @@ pub(crate) struct Parameters {
     pub(crate) neighbours: Vec<Ident>,
     /// In the order of the argument `fixed`.
     pub(crate) constants: Vec<Ident>,
+    /// Names in `learned`, `fixed` or `neighbours` that closures use although none declares them.
+    undeclared: Vec<Undeclared>,
     /// Whether no parameter can be meant to be of another kind, by an argument that is wrong or misspells its name.
     pub(crate) kinds_are_known: bool,
+}
+
+/// A name that is lacking between the bars of a closure.
+struct Undeclared {
+    name: Ident,
+    /// How that closure should begin.
+    head: String,
 }
 
 impl Parameters {
@@ -40,10 +49,12 @@ impl Parameters {
             coefficients: Vec::new(),
             neighbours: Vec::new(),
             constants: Vec::new(),
+            undeclared: Vec::new(),
             kinds_are_known: false,
         };
         let mut named = kinds.all().iter();
         parameters.kinds_are_known = kinds.complete && named.all(|(name, _)| parameters.declares(name));
+        parameters.undeclared = parameters.undeclared(closures, kinds);
         let declared = |name: &&Ident| parameters.declares(name);
         let neighbours = kinds.names(Kind::Neighbour).filter(declared).cloned().collect();
         let constants = kinds.names(Kind::Fixed).filter(declared).cloned().collect();
@@ -90,6 +101,41 @@ impl Parameters {
         let mut names = self.arguments().chain(&self.constants);
         let position = names.position(|other| other.unraw() == name.unraw());
         position.map(|position| 1 + position)
+    }
+
+    /// Names that arguments give a kind and that closures use, although these have no such parameter.
+    pub(super) fn undeclared_names(&self) -> impl Iterator<Item = &Ident> {
+        self.undeclared.iter().map(|undeclared| &undeclared.name)
+    }
+
+    /// How the first closure that uses `name` should begin, if only the parameter is missing.
+    pub(crate) fn head_with(&self, name: &Ident) -> Option<&str> {
+        let mut all = self.undeclared.iter();
+        let undeclared = all.find(|undeclared| undeclared.name.unraw() == name.unraw())?;
+        Some(&undeclared.head)
+    }
+
+    fn undeclared(&self, closures: &[Option<&ExprClosure>], kinds: &Kinds) -> Vec<Undeclared> {
+        let mut undeclared = Vec::new();
+        for (closure, signature) in closures.iter().zip(&self.signatures) {
+            let (Some(closure), Some(signature)) = (closure, signature) else {
+                continue;
+            };
+            let body = closure.body.to_token_stream();
+            let names = kinds.all().iter().map(|(name, _)| name);
+            let is_input = |name: &Ident| self.inputs().any(|input| input.unraw() == name.unraw());
+            let missing: Vec<&Ident> = names
+                .filter(|name| !self.declares(name) && !is_input(name) && uses(body.clone(), name))
+                .collect();
+            let all = signature.names.iter().chain(missing.iter().copied());
+            let all: Vec<String> = all.map(Ident::to_string).collect();
+            let head = format!("|{}| …", all.join(", "));
+            undeclared.extend(missing.into_iter().map(|name| Undeclared {
+                name: name.clone(),
+                head: head.clone(),
+            }));
+        }
+        undeclared
     }
 
     fn distinct_coefficients(&self, kinds: &Kinds, diagnostics: &Diagnostics) -> Vec<Ident> {
@@ -234,6 +280,14 @@ fn check_head(closure: &ExprClosure, diagnostics: &Diagnostics) {
             message,
         );
     }
+}
+
+/// Whether `name` stands in `tokens`, which do not define it themselves.
+fn uses(tokens: TokenStream, name: &Ident) -> bool {
+    let identifiers = identifiers(tokens);
+    let is_name = |other: &Ident| other.unraw() == name.unraw();
+    let mut pairs = identifiers.windows(2);
+    identifiers.iter().any(is_name) && !pairs.any(|pair| pair[0] == "let" && is_name(&pair[1]))
 }
 
 /// All identifiers in `tokens`, of which a rejected pattern may have meant to make variables.

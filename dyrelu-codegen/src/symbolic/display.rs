@@ -11,7 +11,7 @@ const SHORTEST_PART: usize = 8;
 
 /// Some expressions as text.
 ///
-/// The text is short: in proportion to the number of nodes, however often these are used.
+/// The text is short: but for conditions, in proportion to the number of nodes, however often these are used.
 #[derive(Debug)]
 pub(crate) struct Formulas {
     /// The short formulas.
@@ -159,7 +159,8 @@ impl Writer<'_> {
             let mut text = self.write(node, &texts);
             let length = text.text.len();
             let shared = uses[id.index()] > 1 && length > SHORTEST_PART;
-            if (shared || length > LONGEST_PART) && !node.is_leaf() {
+            let can_have_name = !node.is_leaf() && !is_condition(node);
+            if (shared || length > LONGEST_PART) && can_have_name {
                 let name = self.invent(&mut number);
                 definitions.push(format!("{name} = {}", text.text));
                 text = Text::atom(name);
@@ -224,6 +225,24 @@ impl Writer<'_> {
             Node::Or(c, d) => texts.infix(c, "||", d, Binding::Or),
             Node::Not(c) => texts.prefix('!', c),
         }
+    }
+}
+
+/// Whether the node is a condition, which has no name in a piece: `let` names numbers.
+fn is_condition(node: Node) -> bool {
+    match node {
+        Node::Compare(..) | Node::And(..) | Node::Or(..) | Node::Not(_) => true,
+        Node::Constant(_)
+        | Node::Parameter(_)
+        | Node::Neg(_)
+        | Node::Add(..)
+        | Node::Sub(..)
+        | Node::Mul(..)
+        | Node::Div(..)
+        | Node::Power(..)
+        | Node::Unary(..)
+        | Node::Binary(..)
+        | Node::If(..) => false,
     }
 }
 

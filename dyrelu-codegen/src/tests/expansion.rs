@@ -191,7 +191,7 @@ fn the_documentation_of_a_long_formula_names_its_parts() {
 #[test]
 fn the_documentation_shows_the_formula_as_it_was_written() {
     let formulas = [
-        "a - (x - b) - (a + x)",
+        "a - (x - b) - (b * a + x)",
         "a / (x / b) * (b * (x / a))",
         "-((a + x) * b / powi(-x, -3))",
         "-0.5 - x + max(a, b + 1e-300) * softplus(x)",
@@ -204,4 +204,18 @@ fn the_documentation_shows_the_formula_as_it_was_written() {
         let expansion = pretty(&arguments, "struct Foo;");
         assert!(expansion.contains(&format!("pieces `{formula}`,")), "{expansion}");
     }
+}
+
+#[test]
+fn the_documentation_gives_no_name_to_a_condition() {
+    let long = ["exp(a * x)"; 16].join(" + ");
+    let arguments = format!(
+        r#"k = 1, share = "none", piece = |x, a, t| if a * x > t && x < a {{ t * ({long}) }} else {{ a * x }}, init(a = 1.0, t = 0.0)"#
+    );
+    let expansion = pretty(&arguments, "struct Foo;");
+    assert!(expansion.contains("if a * x > t && x < a {"), "{expansion}");
+    let mut definitions = expansion
+        .lines()
+        .filter(|line| line.contains("`t1 = ") || line.contains("`t2 = "));
+    assert!(definitions.all(|line| !line.contains("&&")), "{expansion}");
 }

@@ -49,7 +49,7 @@ fn check(tokens: TokenStream) {
 fn every_path_is_absolute() {
     let custom = r#"k = 3, share = "none", combine = "sum", init(a = [1.0, 2.0, 3.0]), crate = ::renamed::inner,
         piece = |x, a| if x > a { tanh(a * x) } else { max(x, a) }"#;
-    let all = r#"k = 2, share = "none", piece = [|x, a, s| a * x + s, |x, p| p * x], init(a = 1.0), squash = "softmax",
+    let all = r#"k = 2, share = "none", piece = [|x, a, s| a * x + s, |x, p| p * x], init(a = 1.0), squash = "tanh",
         learned(p = shared(1.0)), neighbours(s = shift(1, -1)), hyper(context = "external", layers = 1),
         attention = "normalised""#;
     for arguments in [r#"k = 2, share = "spatial""#, custom, all, "k = 0"] {

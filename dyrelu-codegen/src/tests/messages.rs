@@ -227,6 +227,48 @@ fn a_rejected_name_may_be_used() {
 }
 
 #[test]
+fn a_name_that_is_no_parameter_is_one_mistake() {
+    let message = "`q` is in `learned(…)` but no parameter of the piece; write `|x, a, q| …`";
+    for arguments in [
+        r#"k = 1, share = "none", piece = |x, a| if q > x { a * q } else { a }, init(a = 1.0), learned(q = 1.0)"#,
+        r#"k = 1, share = "none", piece = |x, a| a * x + q, init(a = 1.0, q = 1.0), learned(q = 1.0), lambda(q = 1.0)"#,
+        r#"k = 2, share = "none", piece = [|x, a| a * x + q, |y| y], init(a = 1.0), learned(q = 1.0)"#,
+    ] {
+        check(arguments, &[message]);
+    }
+    check(
+        r#"k = 1, share = "none", piece = |x, a| { let q = a * x; q * q }, init(a = 1.0), learned(q = 1.0)"#,
+        &["no coefficient `q`; the piece declares `a`"],
+    );
+}
+
+#[test]
+fn a_coefficient_without_a_derivative_is_one_mistake() {
+    check(
+        r#"k = 1, share = "none", piece = |x, a, t| if x > t { a * x } else { 0.0 }"#,
+        &[
+            "coefficient `a` of a custom piece needs its initial value: add `a = 0.0` to `init(…)`",
+            "the derivative by `t` is zero, so it could never be learned; make it a constant: `fixed(t = …)`",
+        ],
+    );
+    check(
+        r#"k = 1, share = "none", piece = |x, a, t| if x > t { a * x } else { 0.0 }, init(a = 1.0), fixed(t = 0.5)"#,
+        &[],
+    );
+}
+
+#[test]
+fn a_missing_comma_between_entries_hides_nothing() {
+    check(
+        r#"k = 2, share = "none", init(a = 1.0 b = one)"#,
+        &[
+            "expected a comma before `b`",
+            "expected a number such as `0.5`, or a list such as `[1.0, 0.0]`",
+        ],
+    );
+}
+
+#[test]
 fn each_number_of_a_list_is_checked() {
     check(
         r#"k = 2, share = "none", init(a = [1.0f32, x, 1e999], a = 1.0, 3)"#,

@@ -4,10 +4,11 @@ use proc_macro2::{Group, Ident};
 use syn::ext::IdentExt;
 
 use super::Formula;
-use crate::args::{Args, Entries, Entry, Learned, Slot, Squashes, Values};
+use crate::args::{Args, Entries, Entry, Learned, Slot, SpeltSquash, Squashes, Values};
 use crate::diagnostics::{Diagnostics, count_of};
 use crate::kinds::{Kind, Kinds};
 use crate::spec::{CoefficientSpec, PerPiece, Source, Squash};
+use crate::symbolic::Node;
 
 /// Resolves what is said about coefficients.
 pub(super) struct Constants<'a> {
@@ -20,6 +21,13 @@ pub(super) struct Constants<'a> {
 impl Constants<'_> {
     /// One specification for each coefficient, in their order.
     pub(super) fn resolve(&self) -> Option<Vec<CoefficientSpec>> {
+        let mut coefficients = self.formula.parameters.coefficients.iter();
+        let any_is_dynamic = coefficients.any(|name| self.kinds.kind(name) == Kind::Dynamic);
+        if let Slot::Given(Squashes::All(spelt)) = &self.args.squash
+            && any_is_dynamic
+        {
+            self.check_softmax(spelt);
+        }
         // Collected first, so that every coefficient is checked.
         let resolved: Vec<Option<CoefficientSpec>> = self
             .formula
@@ -27,11 +35,37 @@ impl Constants<'_> {
             .coefficients
             .iter()
             .map(|name| match self.kinds.kind(name) {
+                _ if self.never_learns(name) => None,
                 Kind::Learned => self.learned(name),
                 _ => self.dynamic(name),
             })
             .collect();
         resolved.into_iter().collect()
+    }
+
+    /// Whether the formula has no derivative by the coefficient `name` but zero, which is reported.
+    fn never_learns(&self, name: &Ident) -> bool {
+        let Some(piece) = self.formula.piece.as_ref() else {
+            return false;
+        };
+        let mut derivatives = piece.parameters.iter().zip(&piece.gradient);
+        let derivative = derivatives.find(|(parameter, _)| parameter.name.unraw() == name.unraw());
+        let is_zero = derivative.is_some_and(|(_, id)| match piece.expressions.node(*id) {
+            Node::Constant(constant) => constant.value() == 0.0,
+            _ => false,
+        });
+        // A parameter may be meant to be a constant already.
+        if is_zero && self.formula.parameters.kinds_are_known {
+            let text = name.unraw();
+            self.diagnostics.error(
+                name.span(),
+                format!(
+                    "the derivative by `{text}` is zero, so it could never be learned; make it a constant: \
+                     `fixed({text} = …)`"
+                ),
+            );
+        }
+        is_zero
     }
 
     fn dynamic(&self, name: &Ident) -> Option<CoefficientSpec> {
@@ -42,9 +76,14 @@ impl Constants<'_> {
         let squash = match &self.args.squash {
             Slot::Missing => Some(Squash::CentredSigmoid),
             Slot::Invalid => None,
-            Slot::Given(Squashes::All(squash)) => Some(*squash),
+            Slot::Given(Squashes::All(spelt)) => Some(spelt.squash),
             Slot::Given(Squashes::Some(entries)) => match find(entries, name) {
-                Some(entry) => entry.value,
+                Some(entry) => {
+                    if let Some(spelt) = &entry.value {
+                        self.check_softmax(spelt);
+                    }
+                    entry.value.as_ref().map(|spelt| spelt.squash)
+                }
                 None => Some(Squash::CentredSigmoid),
             },
         };
@@ -55,6 +94,20 @@ impl Constants<'_> {
                 squash: squash?,
             },
         })
+    }
+
+    /// Reports a softmax over the only piece.
+    fn check_softmax(&self, spelt: &SpeltSquash) {
+        if (spelt.squash, self.formula.k) != (Squash::Softmax, Some(1)) {
+            return;
+        }
+        let message = if self.formula.own_pieces {
+            "a softmax over one piece is always 1, and a list of closures is one piece; choose another squash, such \
+             as \"sigmoid\""
+        } else {
+            "a softmax over one piece is always 1; write `k = 2` or more, or choose another squash, such as \"sigmoid\""
+        };
+        self.diagnostics.error(spelt.span, message);
     }
 
     fn learned(&self, name: &Ident) -> Option<CoefficientSpec> {

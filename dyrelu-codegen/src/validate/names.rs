@@ -105,6 +105,16 @@ impl Names<'_> {
         if declares {
             return true;
         }
+        if let Some(head) = self.parameters.head_with(name) {
+            // Once, where its kind stands.
+            let argument = self.kinds.kind(name).argument().filter(|_| kind != Kind::Dynamic);
+            if let Some(argument) = argument {
+                let message =
+                    format!("`{text}` is in `{argument}(…)` but no parameter of the piece; write `{head}`");
+                self.diagnostics.error(name.span(), message);
+            }
+            return false;
+        }
         let noun = kind.noun();
         // Those of the kind, or what could be meant to become of it.
         let known: Vec<String> = self
