@@ -85,21 +85,7 @@ impl Elementwise for Counter<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::PieceGrad;
-
-    macro_rules! piece {
-        ($name:ident, $p:literal, |$x:ident, $c:ident| $value:expr) => {
-            struct $name;
-            impl Piece<$p> for $name {
-                fn value<E: Elementwise>($x: E, $c: [E; $p]) -> E {
-                    $value
-                }
-                fn grad<E: Elementwise>(x: E, coefficients: [E; $p]) -> PieceGrad<E, $p> {
-                    PieceGrad { x, coefficients }
-                }
-            }
-        };
-    }
+    use crate::piece::piece;
 
     piece!(Affine, 2, |x, c| {
         let [a, b] = c;

@@ -369,7 +369,7 @@ pub(super) const fn coefficients<A: DynamicActivation, const P: usize>() -> usiz
 }
 
 /// Mode C, where every position has its π.
-pub(super) const fn unshared<A: DynamicActivation>() -> bool {
+pub(crate) const fn unshared<A: DynamicActivation>() -> bool {
     matches!(A::SHARING, Sharing::Unshared)
 }
 

@@ -1,5 +1,6 @@
 //! [`LayerBuilder`]: the options of a layer.
 
+use super::constants::lambda;
 use super::parameters::Parameters;
 use super::sizes::{dynamic_count, has_external_context, hyper_layers, is_static, set_shape, sets};
 use super::workspace::Workspaces;
@@ -7,10 +8,7 @@ use super::{Constants, Layer, Sizes, Statistics};
 use crate::kernels::attention::Scaling;
 use crate::kernels::level;
 use crate::kernels::piecewise::PieceSet;
-use crate::{
-    Attention, Coefficient, Context, Cost, CostModel, DynamicActivation, Error, PerPiece, Scalar, Sharing,
-    Source,
-};
+use crate::{Attention, Coefficient, Context, Cost, CostModel, DynamicActivation, Error, Scalar, Sharing};
 use core::fmt;
 use core::marker::PhantomData;
 
@@ -156,11 +154,11 @@ impl<A: DynamicActivation, T: Scalar> LayerBuilder<A, T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Option`] when a size, a reduction or a divisor is zero where it is used; when the groups are missing, do not divide the
-    /// channels, or the activation has no neighbours; when there are context channels, but no external context; when a
-    /// hyper function without layers has another number of inputs than of outputs; when the temperature, the average
-    /// attention, the cut-off or its inverse is not positive and finite or the activation has no spatial attention; when the parameters would not fit into memory;
-    /// and when `DYRELU_LEVEL` does not name a level of this machine.
+    /// [`Error::Option`] when a size, a reduction or a divisor is zero where it is used; when the groups are missing, do not
+    /// divide the channels, or the activation has no neighbours; when there are context channels, but no external context;
+    /// when a hyper function without layers has another number of inputs than of outputs; when the temperature, the average
+    /// attention, the cut-off or its inverse is not positive and finite or the activation has no spatial attention; when the
+    /// parameters would not fit into memory; and when `DYRELU_LEVEL` does not name a level of this machine.
     pub fn build(self) -> Result<Layer<A, T>, Error> {
         let seed = self.seed;
         self.build_with(|sizes| Parameters::random::<A>(sizes, seed))
@@ -386,10 +384,10 @@ const fn check_description<A: DynamicActivation>() {
     );
     let mut p = 0;
     while p < A::COEFFICIENTS.len() {
-        let Coefficient { init, source, .. } = A::COEFFICIENTS[p];
-        let lambda = match source {
-            Source::Dynamic { lambda, .. } => lambda,
-            Source::Learned { .. } => PerPiece::Same(0.0),
+        let Coefficient { init, .. } = A::COEFFICIENTS[p];
+        let lambda = match lambda(&A::COEFFICIENTS[p]) {
+            Some(lambda) => lambda,
+            None => init,
         };
         assert!(
             init.fits(<A::Pieces as PieceSet<A>>::K) && lambda.fits(<A::Pieces as PieceSet<A>>::K),

@@ -105,11 +105,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         let options = Options::read(bytes)?;
         let mut builder = A::layer(tensors.channels::<A>(options.channels)?);
         if hyper_layers::<A>() > 0 {
-            let name = match hyper_layers::<A>() {
-                1 => parameters::FC_WEIGHT,
-                _ => parameters::FC1_WEIGHT,
-            };
-            let [units, inputs] = tensors.matrix::<A>(name, "[hidden units, channels], each at least 1")?;
+            let [units, inputs] = tensors.first_layer::<A>()?;
             builder = builder.hidden(units);
             if has_external_context::<A>() {
                 builder = builder.context_channels(inputs);
@@ -356,17 +352,22 @@ impl<'a> Tensors<'a> {
         }
     }
 
+    /// The units and the inputs of the hyper function's first layer.
+    fn first_layer<A: DynamicActivation>(self) -> Result<[usize; 2], Error> {
+        let name = match hyper_layers::<A>() {
+            1 => parameters::FC_WEIGHT,
+            _ => parameters::FC1_WEIGHT,
+        };
+        self.matrix::<A>(name, "[hidden units, channels], each at least 1")
+    }
+
     /// C, from the options or else from the tensors.
     fn channels<A: DynamicActivation>(self, option: Option<usize>) -> Result<usize, Error> {
         if let Some(channels) = option {
             return Ok(channels);
         }
         if !has_external_context::<A>() && hyper_layers::<A>() > 0 {
-            let name = match hyper_layers::<A>() {
-                1 => parameters::FC_WEIGHT,
-                _ => parameters::FC1_WEIGHT,
-            };
-            let [_, inputs] = self.matrix::<A>(name, "[hidden units, channels], each at least 1")?;
+            let [_, inputs] = self.first_layer::<A>()?;
             return Ok(if pools_halves::<A>() { inputs / 2 } else { inputs });
         }
         if A::SHARING == Sharing::Unshared {

@@ -1,5 +1,6 @@
 //! [`Constants`]: what a layer's description says, laid out as kernels read it.
 
+use super::parameters;
 use super::sizes::{Sizes, set_shape, sets};
 use crate::kernels::coefficients;
 use crate::kernels::neighbours;
@@ -69,7 +70,7 @@ impl<T: Scalar> Constants<T> {
         for _ in 1..sets::<A>(channels) {
             template.extend(&self.init);
         }
-        for (p, coefficient, sets) in super::parameters::learned::<A>(channels) {
+        for (p, coefficient, sets) in parameters::learned::<A>(channels) {
             let values = learned(coefficient.name);
             for (i, set) in template.chunks_exact_mut(self.init.len()).enumerate() {
                 set[p * pieces..][..pieces].copy_from_slice(&values[i % sets * pieces..][..pieces]);
@@ -79,7 +80,7 @@ impl<T: Scalar> Constants<T> {
 }
 
 /// λ of a dynamic coefficient.
-pub(super) fn lambda(coefficient: &Coefficient) -> Option<PerPiece> {
+pub(super) const fn lambda(coefficient: &Coefficient) -> Option<PerPiece> {
     match coefficient.source {
         Source::Dynamic { lambda, .. } => Some(lambda),
         Source::Learned { .. } => None,

@@ -2,12 +2,10 @@
 
 use super::layout::Layout;
 use super::plan::Plan;
-use super::sizes::{
-    has_neighbours, is_static, is_unshared, pools_channels, pools_halves, pools_with_scores, sets,
-};
+use super::sizes::{has_neighbours, is_static, pools_channels, pools_halves, pools_with_scores, sets};
 use super::workspace::Workspace;
 use super::{Cache, Layer};
-use crate::kernels::piecewise::{self, PieceSet};
+use crate::kernels::piecewise::{self, PieceSet, unshared};
 use crate::kernels::{attention, channels_last, coefficients, halves, hyper, neighbours, pool};
 use crate::parallel::{self, split};
 use crate::{DynamicActivation, Scalar, Sharing};
@@ -142,7 +140,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
                 samples.grad_pooled,
             );
         }
-        if const { is_unshared::<A>() } {
+        if const { unshared::<A>() } {
             let operands = self.attention(plan.extent.positions, 0..self.sizes.channels);
             attention::softmax_backward(self.level, operands, samples.softmax, samples.grad_attention);
         }
@@ -247,7 +245,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
             };
             backward(self.level, shape, samples.x, samples.grad_pooled, samples.grad_x);
         }
-        if const { is_unshared::<A>() } {
+        if const { unshared::<A>() } {
             self.backward_scores(plan, samples);
         } else if const { pools_channels::<A>() } {
             if last {

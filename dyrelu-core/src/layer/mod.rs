@@ -29,8 +29,9 @@ pub use convention::{Convention, OutputOrder};
 pub use with_context::WithContext;
 
 use crate::kernels::attention::Scaling;
+use crate::kernels::piecewise::unshared;
 use crate::kernels::{Level, hyper};
-use crate::{Attention, DynamicActivation, Error, Scalar, Sharing};
+use crate::{Attention, DynamicActivation, Error, Scalar};
 use constants::Constants;
 use core::fmt;
 use core::marker::PhantomData;
@@ -286,7 +287,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
 
 /// Whether scores are normalised before they become an attention.
 const fn is_normalised<A: DynamicActivation>() -> bool {
-    matches!(A::SHARING, Sharing::Unshared) && matches!(A::ATTENTION, Attention::Normalised)
+    unshared::<A>() && matches!(A::ATTENTION, Attention::Normalised)
 }
 
 /// The elements of an array that was brought into standard layout.

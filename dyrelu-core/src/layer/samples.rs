@@ -3,11 +3,11 @@
 use super::layout::Layout;
 use super::plan::Plan;
 use super::sizes::{
-    has_neighbours, is_static, is_unshared, pools_channels, pools_halves, pools_with_scores, set_len, sets,
+    has_neighbours, is_static, pools_channels, pools_halves, pools_with_scores, set_len, sets,
 };
 use super::workspace::Operands;
 use super::{Cache, Layer, is_normalised, parameters};
-use crate::kernels::piecewise::{self, PieceSet};
+use crate::kernels::piecewise::{self, PieceSet, unshared};
 use crate::kernels::{attention, channels_last, coefficients, halves, hyper, neighbours, pool};
 use crate::parallel::{self, split};
 use crate::{DynamicActivation, Scalar, Sharing};
@@ -146,7 +146,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
             &samples.x[elements]
         };
         let last = plan.layout == Layout::ChannelsLast;
-        if const { is_unshared::<A>() } && positions != 0 {
+        if const { unshared::<A>() } && positions != 0 {
             let scores = &mut samples.softmax[n.start * positions..n.end * positions];
             if channels.start == 0 {
                 scores.fill(self.parameters.slice(parameters::ATTENTION_BIAS)[0]);
@@ -199,7 +199,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
             );
         }
         coefficients::forward(operands.coefficients, samples.residuals, samples.coefficients);
-        if const { is_unshared::<A>() } {
+        if const { unshared::<A>() } {
             let operands = self.attention(plan.extent.positions, 0..self.sizes.channels);
             attention::softmax(self.level, operands, samples.softmax, samples.attention);
         }
@@ -219,7 +219,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         let set_len = set_len::<A>();
         let sample = sets::<A>(self.sizes.channels) * set_len;
         let set = &samples.coefficients[n.start * sample..n.end * sample];
-        let attention = if const { is_unshared::<A>() } {
+        let attention = if const { unshared::<A>() } {
             &samples.attention[n.start * positions..n.end * positions]
         } else {
             &[]

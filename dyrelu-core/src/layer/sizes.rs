@@ -1,7 +1,7 @@
 //! [`Sizes`] and [`Extent`]: how many there are of everything.
 
 use super::layout::Layout;
-use crate::kernels::piecewise::PieceSet;
+use crate::kernels::piecewise::{PieceSet, unshared};
 use crate::{Context, DynamicActivation, Sharing, Source};
 
 /// The sizes of a layer. Those of a hyper function are 0 where it has no such part.
@@ -46,7 +46,7 @@ impl Extent {
     ///
     /// The gradients of coefficients are sums over samples, so this must not depend on the number of threads.
     pub(super) fn merged<A: DynamicActivation>(self, layout: Layout) -> Self {
-        let elementwise = is_static::<A>() && !has_neighbours::<A>() && !is_unshared::<A>();
+        let elementwise = is_static::<A>() && !has_neighbours::<A>() && !unshared::<A>();
         if !elementwise || layout == Layout::Rows {
             return self;
         }
@@ -116,11 +116,6 @@ pub(super) const fn has_neighbours<A: DynamicActivation>() -> bool {
     !A::NEIGHBOURS.is_empty()
 }
 
-/// Mode C, where every position has its π.
-pub(super) const fn is_unshared<A: DynamicActivation>() -> bool {
-    matches!(A::SHARING, Sharing::Unshared)
-}
-
 /// Whether a sample must be seen as a whole, because its channels depend on each other or because its means are not those
 /// of its channels in order.
 pub(super) const fn needs_whole_samples<A: DynamicActivation>() -> bool {
@@ -134,12 +129,12 @@ pub(super) const fn pools_halves<A: DynamicActivation>() -> bool {
 
 /// Whether all arrays must be in standard layout: no kernel for channels that are last in memory does the same.
 pub(super) const fn needs_rows<A: DynamicActivation>() -> bool {
-    has_neighbours::<A>() || is_unshared::<A>() && !pools_with_scores::<A>()
+    has_neighbours::<A>() || unshared::<A>() && !pools_with_scores::<A>()
 }
 
 /// Whether the means of x and the scores of its attention come from the same way through x.
 pub(super) const fn pools_with_scores<A: DynamicActivation>() -> bool {
-    is_unshared::<A>() && pools_channels::<A>()
+    unshared::<A>() && pools_channels::<A>()
 }
 
 /// Whether the hyper function sees the means of the channels of x.

@@ -70,14 +70,12 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
             return context_error("no context: only `hyper(context = \"external\")` has one".to_owned());
         }
         let inputs = self.sizes.inputs;
-        let &[samples, channels, ref spatial @ ..] = &*shape else {
-            return context_error(format!("a context [N, {inputs}, ...]"));
+        let (samples, spatial) = match *shape {
+            [samples, channels, ref spatial @ ..] if channels == inputs => (samples, spatial),
+            _ => return context_error(format!("a context [N, {inputs}, ...]")),
         };
-        if channels != inputs {
-            return context_error(format!("a context [N, {inputs}, ...]"));
-        }
         let context = context.as_standard_layout();
-        let mut means = vec![T::default(); samples * channels];
+        let mut means = vec![T::default(); samples * inputs];
         pool::forward(self.level, spatial.iter().product(), slice(&context), &mut means);
         Ok(WithContext {
             layer: self,
