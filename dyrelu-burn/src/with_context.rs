@@ -69,17 +69,21 @@ impl<A: DynamicActivation> Layer<A> {
         if A::HYPER.layers != 0 {
             return channels;
         }
-        let sets = if A::SHARING == Sharing::SpatialAndChannel {
-            1
-        } else {
-            channels
-        };
         let is_dynamic = |source| matches!(source, Source::Dynamic { .. });
         let dynamic = A::COEFFICIENTS
             .iter()
             .filter(|coefficient| is_dynamic(coefficient.source))
             .count();
-        sets * dynamic * A::Pieces::K
+        self.sets() * dynamic * A::Pieces::K
+    }
+
+    /// How many sets of coefficients there are for each sample.
+    fn sets(&self) -> usize {
+        if A::SHARING == Sharing::SpatialAndChannel {
+            1
+        } else {
+            self.config().channels
+        }
     }
 
     /// The layer of an activation that needs no external context.
@@ -154,10 +158,17 @@ impl<A: DynamicActivation> WithContext<'_, A> {
     /// As [`forward`](Self::forward).
     pub fn coefficients<const D: usize>(&self, x: Tensor<D>) -> Tensor<4> {
         self.check(&x);
+        let (device, dtype) = (x.device(), wide(x.dtype()));
         let coefficients = self.coefficients_of(&with_one_spatial_axis(x));
-        let coefficients = coefficients
-            .into_iter()
-            .map(|pieces| Tensor::cat(pieces, 2).unsqueeze_dim(2));
+        if coefficients.is_empty() {
+            return Tensor::empty([1, self.layer.sets(), 0, A::Pieces::K], (&device, dtype));
+        }
+        let shape = coefficients.iter().flatten().map(Tensor::dims);
+        let [samples, sets, _] = shape.fold([1; 3], |a, b| core::array::from_fn(|axis| a[axis].max(b[axis])));
+        let coefficients = coefficients.into_iter().map(|pieces| {
+            let pieces = pieces.into_iter().map(|piece| piece.expand([samples, sets, 1]));
+            Tensor::cat(pieces.collect(), 2).unsqueeze_dim(2)
+        });
         Tensor::cat(coefficients.collect(), 2)
     }
 

@@ -161,13 +161,14 @@ pub(crate) fn parameters_of<A: DynamicActivation, T: Scalar>(layer: &dyrelu::Lay
     parameters
 }
 
-/// Asserts that the arrays differ by at most `tolerance` times the largest expected magnitude, and not at all if that is 0.
+/// Asserts that the arrays differ by at most `tolerance` times the largest expected magnitude, or times 1 if that is 0.
 #[track_caller]
 pub(crate) fn assert_close(what: &str, found: &ArrayD<f64>, expected: &ArrayD<f64>, tolerance: f64) {
     assert_eq!(found.shape(), expected.shape(), "{what}: shape");
     let scale = expected
         .iter()
         .fold(0.0, |scale: f64, value| scale.max(value.abs()));
+    let scale = if scale == 0.0 { 1.0 } else { scale };
     for (i, (found, expected)) in found.iter().zip(expected).enumerate() {
         assert!(
             (found - expected).abs() <= tolerance * scale,
