@@ -14,7 +14,7 @@ const CHANNELS: usize = 8;
 
 /// Two convolutions and the activations after them. Nothing here knows on which devices it will run.
 #[derive(Module, Debug)]
-pub struct Network<M: Activation> {
+pub(crate) struct Network<M: Activation> {
     first: Conv2d,
     after_first: M,
     second: Conv2d,
@@ -24,7 +24,7 @@ pub struct Network<M: Activation> {
 
 impl<M: Activation> Network<M> {
     /// With new parameters.
-    pub fn new(device: &Device) -> Self {
+    pub(crate) fn new(device: &Device) -> Self {
         let activation = LayerConfig::new(CHANNELS);
         Self {
             first: Conv2dConfig::new([1, CHANNELS], [3, 3]).init(device),
@@ -36,7 +36,7 @@ impl<M: Activation> Network<M> {
     }
 
     /// A score for each class, and the mean loss.
-    pub fn forward(&self, batch: Batch) -> ClassificationOutput {
+    pub(crate) fn forward(&self, batch: Batch) -> ClassificationOutput {
         let x = self.after_first.forward(self.first.forward(batch.images));
         let x = self.after_second.forward(self.second.forward(x));
         let x: Tensor<2> = x.mean_dims(&[2, 3]).flatten(1, 3);

@@ -11,7 +11,7 @@ use burn::train::renderer::{
 
 /// A sign of life.
 #[derive(Clone, Copy, Debug)]
-pub enum Progress {
+pub(crate) enum Progress {
     /// A batch of this epoch is done.
     Batch {
         /// From 1.
@@ -29,7 +29,7 @@ pub enum Progress {
 }
 
 /// Sends progress to the thread that watches. Burn's text renderer prints a line for each batch.
-pub struct Messenger {
+pub(crate) struct Messenger {
     watcher: Sender<Progress>,
     names: HashMap<MetricId, String>,
     epoch: usize,
@@ -39,7 +39,7 @@ pub struct Messenger {
 
 impl Messenger {
     /// To the receiver of this channel.
-    pub fn new(watcher: Sender<Progress>) -> Self {
+    pub(crate) fn new(watcher: Sender<Progress>) -> Self {
         Self { watcher, names: HashMap::new(), epoch: 1, loss: f64::NAN, accuracy: f64::NAN }
     }
 

@@ -13,7 +13,7 @@ use burn::tensor::Device;
 /// one.
 ///
 /// A machine with several GPUs serves all of them with `Device::enumerate`; clients choose by their index.
-pub fn serve(address: SocketAddr) -> Result<(), Box<dyn Error>> {
+pub(crate) fn serve(address: SocketAddr) -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(address)?;
     println!("ws://{}", listener.local_addr()?);
     RemoteServer::new([Device::default()]).serve(WebSocketTransport::from_listener(listener))?;
@@ -21,7 +21,7 @@ pub fn serve(address: SocketAddr) -> Result<(), Box<dyn Error>> {
 }
 
 /// Ends this process when its standard input closes, which happens when the process that started it is gone.
-pub fn end_with_parent() {
+pub(crate) fn end_with_parent() {
     thread::spawn(|| {
         let _ = io::stdin().read_to_end(&mut Vec::new());
         std::process::exit(0);
@@ -29,15 +29,15 @@ pub fn end_with_parent() {
 }
 
 /// A server of this machine in its own process, which ends with this value.
-pub struct Server {
+pub(crate) struct Server {
     process: Child,
     /// Where it serves.
-    pub url: String,
+    pub(crate) url: String,
 }
 
 impl Server {
     /// Runs a command that calls [`serve`].
-    pub fn start(command: &mut Command) -> io::Result<Self> {
+    pub(crate) fn start(command: &mut Command) -> io::Result<Self> {
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let mut output = BufReader::new(process.stdout.take().expect("it is piped"));
         let mut line = String::new();
@@ -57,13 +57,13 @@ impl Server {
     }
 
     /// Ends the process at once, as a crash would.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 
     /// The operating system's number of the process.
-    pub fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.process.id()
     }
 }

@@ -4,13 +4,13 @@ use burn::data::dataloader::batcher::Batcher;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 /// Height and width of an image.
-pub const SIDE: usize = 8;
+pub(crate) const SIDE: usize = 8;
 /// Horizontal, vertical and the two diagonals.
-pub const CLASSES: usize = 4;
+pub(crate) const CLASSES: usize = 4;
 
 /// One grey image.
 #[derive(Clone, Debug)]
-pub struct Image {
+pub(crate) struct Image {
     pixels: Vec<f32>,
     class: usize,
 }
@@ -18,7 +18,7 @@ pub struct Image {
 impl Image {
     /// The image of this number; the same number gives the same image. Classes take turns, while phase, contrast
     /// and brightness wander.
-    pub fn new(number: usize) -> Self {
+    pub(crate) fn new(number: usize) -> Self {
         let class = number % CLASSES;
         let phase = wander(number, 0.618_034) * std::f32::consts::TAU;
         let contrast = 0.3 + wander(number, 0.414_214);
@@ -37,7 +37,7 @@ impl Image {
     }
 
     /// Images of the next `count` numbers.
-    pub fn some(first: usize, count: usize) -> Vec<Self> {
+    pub(crate) fn some(first: usize, count: usize) -> Vec<Self> {
         (first..first + count).map(Self::new).collect()
     }
 }
@@ -49,16 +49,16 @@ fn wander(number: usize, step: f32) -> f32 {
 
 /// Images as a network takes them.
 #[derive(Clone, Debug)]
-pub struct Batch {
+pub(crate) struct Batch {
     /// `[N, 1, SIDE, SIDE]`.
-    pub images: Tensor<4>,
+    pub(crate) images: Tensor<4>,
     /// `[N]`.
-    pub classes: Tensor<1, Int>,
+    pub(crate) classes: Tensor<1, Int>,
 }
 
 impl Batch {
     /// These images on a device.
-    pub fn new(images: &[Image], device: &Device) -> Self {
+    pub(crate) fn new(images: &[Image], device: &Device) -> Self {
         let pixels: Vec<f32> = images.iter().flat_map(|image| image.pixels.iter().copied()).collect();
         let classes: Vec<i32> = images.iter().map(|image| i32::try_from(image.class).unwrap()).collect();
         Self {
@@ -69,7 +69,7 @@ impl Batch {
 }
 
 /// Makes batches of the items of a data loader.
-pub struct Stack;
+pub(crate) struct Stack;
 
 impl Batcher<Image, Batch> for Stack {
     fn batch(&self, items: Vec<Image>, device: &Device) -> Batch {

@@ -23,29 +23,29 @@ use crate::stripes::{Image, Stack};
 
 /// Where and how to train.
 #[derive(Clone)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// Local or remote, any number. Each gets its own part of the images.
-    pub devices: Vec<Device>,
+    pub(crate) devices: Vec<Device>,
     /// Where the steps of the optimiser are computed.
-    pub optim: MultiDeviceOptim,
+    pub(crate) optim: MultiDeviceOptim,
     /// Images that each device gets for a step.
-    pub batch: usize,
+    pub(crate) batch: usize,
     /// Burn sums the gradients of the devices, it does not average them: n devices learn as one does that has
     /// n times the batch and n times the rate.
-    pub rate: f64,
+    pub(crate) rate: f64,
     /// How many there are, those before a checkpoint included.
-    pub epochs: usize,
+    pub(crate) epochs: usize,
     /// For checkpoints and metrics.
-    pub directory: PathBuf,
+    pub(crate) directory: PathBuf,
     /// The epoch after which to continue.
-    pub checkpoint: Option<usize>,
+    pub(crate) checkpoint: Option<usize>,
     /// How long the training may be silent.
-    pub patience: Duration,
+    pub(crate) patience: Duration,
 }
 
 /// Why a training ended early.
 #[derive(Debug)]
-pub enum Failure {
+pub(crate) enum Failure {
     /// Burn noticed, for example because it could not read a loss.
     Reported(Arc<TrainingError>),
     /// Burn panicked, with this message.
@@ -67,7 +67,7 @@ impl fmt::Display for Failure {
 impl std::error::Error for Failure {}
 
 /// Trains on another thread and reports its progress on this one.
-pub fn train<M: Activation + 'static>(
+pub(crate) fn train<M: Activation + 'static>(
     plan: &Plan,
     network: Network<M>,
     images: impl Dataset<Image> + 'static,
