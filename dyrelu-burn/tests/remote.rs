@@ -4,35 +4,41 @@
 #[path = "../examples/many_machines/network.rs"]
 mod network;
 #[path = "../examples/many_machines/progress.rs"]
+#[allow(dead_code)]
 mod progress;
 #[path = "../examples/many_machines/server.rs"]
+#[allow(dead_code)]
 mod server;
 #[path = "../examples/many_machines/stripes.rs"]
 mod stripes;
 #[path = "../examples/many_machines/training.rs"]
 mod training;
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use burn::data::dataset::{Dataset, DatasetError, InMemDataset};
 use burn::module::{Module, ModuleVisitor, Param};
-use burn::nn::PRelu;
 use burn::optim::{GradientsAccumulator, GradientsParams};
+use burn::tensor::distributed::{DistributedConfig, ReduceOperation, all_reduce};
 use burn::tensor::remote::RemoteHost;
 use burn::tensor::{Device, Tensor};
-use burn::train::MultiDeviceOptim;
+use burn::train::{ExecutionStrategy, MultiDeviceOptim};
+use dyrelu::dynamic_activation;
+use dyrelu_burn::Layer;
 
 use network::Network;
 use server::Server;
 use stripes::{Batch, Image};
 use training::{Failure, Plan};
 
-type Net = Network<PRelu>;
+#[dynamic_activation(k = 2, share = "spatial")]
+struct DyReluB;
+
+type Net = Network<Layer<DyReluB>>;
 
 const BATCH: usize = 8;
 const RATE: f64 = 0.05;
@@ -46,20 +52,28 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[test]
 #[ignore = "other tests run it as a process of its own"]
 fn serves() {
-    if std::env::var_os("DYRELU_SERVER").is_some() {
+    if let Ok(address) = std::env::var("DYRELU_SERVER") {
         server::end_with_parent();
-        server::serve(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        server::serve(address.parse().unwrap()).unwrap();
     }
 }
 
 fn start_server() -> Server {
+    start_server_at("127.0.0.1:0")
+}
+
+fn start_server_at(address: &str) -> Server {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["serves", "--exact", "--ignored", "--nocapture"]).env("DYRELU_SERVER", "1");
+    command
+        .args(["serves", "--exact", "--ignored", "--nocapture"])
+        .env("DYRELU_SERVER", address);
     Server::start(&mut command).unwrap()
 }
 
 fn device(server: &Server) -> Device {
-    Device::remote_options(&RemoteHost::websocket(&server.url)).init().unwrap()
+    Device::remote_options(&RemoteHost::websocket(&server.url))
+        .init()
+        .unwrap()
 }
 
 /// The values of all parameters, or of their gradients.
@@ -72,10 +86,13 @@ struct Values<'a> {
 impl ModuleVisitor for Values<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let tensor = match self.gradients {
-            Some(gradients) => gradients.get::<D>(param.id).expect("every parameter has a gradient"),
+            Some(gradients) => gradients
+                .get::<D>(param.id)
+                .expect("every parameter has a gradient"),
             None => param.val(),
         };
-        self.values.extend(tensor.into_data().convert::<f32>().iter::<f32>());
+        self.values
+            .extend(tensor.into_data().convert::<f32>().iter::<f32>());
     }
 }
 
@@ -86,7 +103,10 @@ fn parameters(network: &Net) -> Vec<f32> {
 }
 
 fn gradients(network: &Net, gradients: &GradientsParams) -> Vec<f32> {
-    let mut values = Values { gradients: Some(gradients), values: Vec::new() };
+    let mut values = Values {
+        gradients: Some(gradients),
+        values: Vec::new(),
+    };
     network.visit(&mut values);
     values.values
 }
@@ -96,8 +116,14 @@ fn gradients(network: &Net, gradients: &GradientsParams) -> Vec<f32> {
 fn assert_same(values: &[f32], expected: &[f32]) {
     assert_eq!(values.len(), expected.len());
     let largest = expected.iter().fold(0.0, |largest: f32, x| largest.max(x.abs()));
-    let difference = values.iter().zip(expected).fold(0.0, |max: f32, (x, y)| max.max((x - y).abs()));
-    assert!(largest > 0.0 && difference <= 1e-5 * largest, "{difference} of {largest}");
+    let difference = values
+        .iter()
+        .zip(expected)
+        .fold(0.0, |max: f32, (x, y)| max.max((x - y).abs()));
+    assert!(
+        largest > 0.0 && difference <= 1e-5 * largest,
+        "{difference} of {largest}"
+    );
 }
 
 /// By hand: a replica on each server computes the gradients of its half of a batch.
@@ -121,7 +147,10 @@ fn gradients_of_two_servers_are_those_of_one_process() {
         // From one server to the other, not through this process.
         sum.accumulate(&network, gradients.to_device(&main, &network));
     }
-    assert_same(&gradients(&network, &sum.grads()), &gradients(&network, &expected));
+    assert_same(
+        &gradients(&network, &sum.grads()),
+        &gradients(&network, &expected),
+    );
 }
 
 fn directory(name: &str) -> PathBuf {
@@ -144,7 +173,13 @@ fn plan(name: &str, devices: Vec<Device>, optim: MultiDeviceOptim) -> Plan {
 }
 
 fn train(plan: &Plan, network: &Net, images: impl Dataset<Image> + 'static) -> Result<Net, Failure> {
-    training::train(plan, network.clone(), images, Image::some(1000, 2 * BATCH), |_| ())
+    training::train(
+        plan,
+        network.clone(),
+        images,
+        Image::some(1000, 2 * BATCH),
+        |_| (),
+    )
 }
 
 fn images() -> InMemDataset<Image> {
@@ -156,7 +191,11 @@ fn images() -> InMemDataset<Image> {
 fn single_process(name: &str, network: &Net) -> Vec<f32> {
     let images = Image::some(0, 2 * HALF);
     let (first, second) = images.split_at(HALF);
-    let images = first.chunks(BATCH).zip(second.chunks(BATCH)).flat_map(|(a, b)| [a, b].concat()).collect();
+    let images = first
+        .chunks(BATCH)
+        .zip(second.chunks(BATCH))
+        .flat_map(|(a, b)| [a, b].concat())
+        .collect();
     let plan = Plan {
         batch: 2 * BATCH,
         rate: 2.0 * RATE,
@@ -166,7 +205,7 @@ fn single_process(name: &str, network: &Net) -> Vec<f32> {
 }
 
 fn two_devices_learn_what_one_does(name: &str, devices: Vec<Device>, optim: MultiDeviceOptim) {
-    let network = Net::new(&Device::flex());
+    let network = Net::new(&Device::flex().autodiff());
     let trained = train(&plan(name, devices, optim), &network, images()).unwrap();
     let expected = single_process(&format!("{name} single"), &network);
     assert_same(&parameters(&trained), &expected);
@@ -192,23 +231,27 @@ fn two_servers_that_share_the_optimiser_learn_what_one_process_does() {
     two_devices_learn_what_one_does("sharded", devices, MultiDeviceOptim::OptimSharded);
 }
 
-/// Images, and a server that something happens to when the last of them is read in the second epoch.
-struct Trap<F> {
+/// Images, and a server that something happens to in the middle of the second of three epochs.
+struct Trap {
     images: InMemDataset<Image>,
     reads: AtomicUsize,
-    server: Mutex<Server>,
-    spring: F,
+    server: Arc<Mutex<Server>>,
+    spring: fn(&mut Server),
 }
 
-impl<F: Fn(&mut Server) + Send + Sync> Trap<F> {
-    fn new(server: Server, spring: F) -> Self {
-        Self { images: images(), reads: AtomicUsize::new(0), server: Mutex::new(server), spring }
+impl Trap {
+    fn new(server: &Arc<Mutex<Server>>, spring: fn(&mut Server)) -> Self {
+        Self {
+            images: images(),
+            reads: AtomicUsize::new(0),
+            server: server.clone(),
+            spring,
+        }
     }
 }
 
-impl<F: Fn(&mut Server) + Send + Sync> Dataset<Image> for Trap<F> {
+impl Dataset<Image> for Trap {
     fn get(&self, index: usize) -> Result<Image, DatasetError> {
-        // In the middle of the second of three epochs.
         if self.reads.fetch_add(1, Ordering::Relaxed) == 3 * HALF {
             (self.spring)(&mut self.server.lock().unwrap());
         }
@@ -220,33 +263,118 @@ impl<F: Fn(&mut Server) + Send + Sync> Dataset<Image> for Trap<F> {
     }
 }
 
-fn training_continues_after(name: &str, optim: MultiDeviceOptim, killed: usize) {
+/// Of two servers, the one of this index is killed; a new one takes its place.
+fn training_continues_without(killed: usize, name: &str, optim: MultiDeviceOptim) {
     let mut servers = vec![start_server(), start_server()];
-    let network = Net::new(&Device::flex());
+    let network = Net::new(&Device::flex().autodiff());
     let plan = plan(name, servers.iter().map(device).collect(), optim);
-    let victim = servers.remove(killed);
-    let error = train(&plan, &network, Trap::new(victim, Server::kill)).unwrap_err();
-    println!("{error}");
+    let victim = Arc::new(Mutex::new(servers.remove(killed)));
+    let error = train(&plan, &network, Trap::new(&victim, Server::kill)).unwrap_err();
+    println!("{name}: {error}");
+    assert!(!matches!(error, Failure::Silent(_)), "{error}");
 
-    // A new session on the server that is left, and a new server.
-    let servers = [servers.remove(0), start_server()];
-    let continued = Plan { checkpoint: Some(1), devices: servers.iter().map(device).collect(), ..plan };
+    let survivor = servers.remove(0);
+    let servers = [survivor, start_server()];
+    let continued = Plan {
+        checkpoint: Some(1),
+        devices: servers.iter().map(new_session).collect(),
+        ..plan
+    };
     let trained = train(&continued, &network, images()).unwrap();
     let expected = single_process(&format!("{name} single"), &network);
     assert_same(&parameters(&trained), &expected);
 }
 
-#[test]
-fn the_second_server_is_killed() {
-    training_continues_after("second killed", MultiDeviceOptim::OptimMainDevice, 1);
+/// A process has one session for each address and credential, and it stays dead once it has died. A server without
+/// an authorizer takes any credential.
+fn new_session(server: &Server) -> Device {
+    let host = RemoteHost::websocket(&server.url).with_credential("again");
+    Device::remote_options(&host).init().unwrap()
 }
 
 #[test]
-fn the_first_server_is_killed() {
-    training_continues_after("first killed", MultiDeviceOptim::OptimMainDevice, 0);
+fn training_continues_without_the_first_server() {
+    training_continues_without(0, "first killed", MultiDeviceOptim::OptimMainDevice);
 }
 
 #[test]
-fn a_server_that_shares_the_optimiser_is_killed() {
-    training_continues_after("sharded killed", MultiDeviceOptim::OptimSharded, 1);
+fn training_continues_without_the_second_server() {
+    training_continues_without(1, "second killed", MultiDeviceOptim::OptimMainDevice);
+}
+
+#[test]
+fn training_continues_without_a_server_that_shared_the_optimiser() {
+    training_continues_without(1, "sharded killed", MultiDeviceOptim::OptimSharded);
+}
+
+/// A process that is stopped keeps its connections, so nothing but time shows that it is gone.
+#[cfg(unix)]
+#[test]
+fn a_server_that_hangs_is_noticed() {
+    fn stop(server: &mut Server) {
+        let id = server.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-STOP", &id])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+    let servers = [start_server(), start_server()];
+    let plan = Plan {
+        patience: Duration::from_secs(5),
+        ..plan(
+            "hangs",
+            servers.iter().map(device).collect(),
+            MultiDeviceOptim::OptimMainDevice,
+        )
+    };
+    let [first, second] = servers;
+    let second = Arc::new(Mutex::new(second));
+    let outcome = train(
+        &plan,
+        &Net::new(&Device::flex().autodiff()),
+        Trap::new(&second, stop),
+    );
+    // The training's thread has its share of this server and does not end as long as the server hangs.
+    second.lock().unwrap().kill();
+    drop(first);
+    assert!(matches!(outcome, Err(Failure::Silent(_))), "{:?}", outcome.err());
+}
+
+#[test]
+fn a_new_server_at_an_old_address_needs_a_new_session() {
+    let server = start_server();
+    let first = device(&server);
+    assert_eq!(Tensor::<1>::ones([1], &first).into_scalar::<f32>(), 1.0);
+    let address = server.url.trim_start_matches("ws://").to_string();
+    drop(server);
+    let server = start_server_at(&address);
+    let error = Tensor::<1>::ones([1], &device(&server))
+        .try_into_scalar::<f32>()
+        .unwrap_err();
+    println!("{error}");
+    assert_eq!(
+        Tensor::<1>::ones([1], &new_session(&server)).into_scalar::<f32>(),
+        1.0
+    );
+}
+
+#[test]
+#[should_panic(expected = "Distributed operations are not supported for device")]
+fn flex_has_no_collectives() {
+    let config = DistributedConfig {
+        all_reduce_op: ReduceOperation::Mean,
+    };
+    let _ = ExecutionStrategy::ddp(vec![Device::flex(), Device::flex()], config);
+}
+
+#[test]
+#[should_panic(expected = "cross-peer all_reduce is not supported yet")]
+fn collectives_do_not_cross_servers() {
+    let servers = [start_server(), start_server()];
+    let devices = servers.iter().map(device).collect::<Vec<_>>();
+    let ones = Tensor::<1>::ones([1], &devices[0]);
+    let _ = all_reduce(ones, ReduceOperation::Sum, devices);
 }

@@ -30,17 +30,23 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use burn::data::dataset::InMemDataset;
-use burn::nn::PRelu;
 use burn::tensor::Device;
 use burn::tensor::remote::RemoteHost;
 use burn::train::MultiDeviceOptim;
 use clap::{Parser, Subcommand};
+use dyrelu::dynamic_activation;
+use dyrelu_burn::Layer;
 
 use network::Network;
 use progress::Progress;
 use server::Server;
 use stripes::Image;
 use training::{Failure, Plan, train};
+
+#[dynamic_activation(k = 2, share = "spatial")]
+struct DyReluB;
+
+type Net = Network<Layer<DyReluB>>;
 
 #[derive(Parser)]
 struct Arguments {
@@ -110,7 +116,13 @@ fn valid() -> Vec<Image> {
 fn on_servers(urls: &[String]) -> Result<(), Box<dyn Error>> {
     let devices = urls.iter().map(|url| connect(url)).collect::<Result<_, _>>()?;
     let plan = plan(devices);
-    train(&plan, Network::<PRelu>::new(&Device::flex()), images(), valid(), print)?;
+    train(
+        &plan,
+        Net::new(&Device::flex().autodiff()),
+        images(),
+        valid(),
+        print,
+    )?;
     println!("Checkpoints: {}", plan.directory.display());
     Ok(())
 }
@@ -120,7 +132,7 @@ fn rehearsal() -> Result<(), Box<dyn Error>> {
     let mut first = start_server()?;
     let second = start_server()?;
     println!("Two servers, in processes {} and {}:", first.id(), second.id());
-    let network = Network::<PRelu>::new(&Device::flex());
+    let network = Net::new(&Device::flex().autodiff());
     let plan = plan(vec![connect(&first.url)?, connect(&second.url)?]);
     let mut last = 0;
     let started = Instant::now();
@@ -138,10 +150,21 @@ fn rehearsal() -> Result<(), Box<dyn Error>> {
     println!("The first server was killed. {failure}");
 
     let third = start_server()?;
-    println!("Continuing after epoch {last} with the second server and a new one, in process {}:", third.id());
-    let plan = Plan { devices: vec![connect(&second.url)?, connect(&third.url)?], checkpoint: Some(last), ..plan };
+    println!(
+        "Continuing after epoch {last} with the second server and a new one, in process {}:",
+        third.id()
+    );
+    let plan = Plan {
+        devices: vec![connect(&second.url)?, connect(&third.url)?],
+        checkpoint: Some(last),
+        ..plan
+    };
     train(&plan, network, images(), valid(), print)?;
-    println!("{:.1?} in all. Checkpoints: {}", started.elapsed(), plan.directory.display());
+    println!(
+        "{:.1?} in all. Checkpoints: {}",
+        started.elapsed(),
+        plan.directory.display()
+    );
     Ok(())
 }
 
@@ -150,7 +173,12 @@ fn start_server() -> std::io::Result<Server> {
 }
 
 fn print(progress: Progress) {
-    if let Progress::Epoch { epoch, loss, accuracy } = progress {
+    if let Progress::Epoch {
+        epoch,
+        loss,
+        accuracy,
+    } = progress
+    {
         println!("  epoch {epoch}: loss {loss:.3}, accuracy {accuracy:.0} %");
     }
 }

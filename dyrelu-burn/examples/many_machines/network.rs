@@ -29,7 +29,9 @@ impl<M: Activation> Network<M> {
         Self {
             first: Conv2dConfig::new([1, CHANNELS], [3, 3]).init(device),
             after_first: M::init(&activation, device),
-            second: Conv2dConfig::new([CHANNELS, CHANNELS], [3, 3]).with_stride([2, 2]).init(device),
+            second: Conv2dConfig::new([CHANNELS, CHANNELS], [3, 3])
+                .with_stride([2, 2])
+                .init(device),
             after_second: M::init(&activation, device),
             head: LinearConfig::new(CHANNELS, CLASSES).init(device),
         }

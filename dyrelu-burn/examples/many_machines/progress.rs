@@ -40,7 +40,13 @@ pub(crate) struct Messenger {
 impl Messenger {
     /// To the receiver of this channel.
     pub(crate) fn new(watcher: Sender<Progress>) -> Self {
-        Self { watcher, names: HashMap::new(), epoch: 1, loss: f64::NAN, accuracy: f64::NAN }
+        Self {
+            watcher,
+            names: HashMap::new(),
+            epoch: 1,
+            loss: f64::NAN,
+            accuracy: f64::NAN,
+        }
     }
 
     fn send(&self, progress: Progress) {
@@ -75,7 +81,11 @@ impl TrainingProgressLogger for Messenger {
     }
 
     fn update_epoch(&mut self, epoch: usize) {
-        self.send(Progress::Epoch { epoch, loss: self.loss, accuracy: self.accuracy });
+        self.send(Progress::Epoch {
+            epoch,
+            loss: self.loss,
+            accuracy: self.accuracy,
+        });
         self.epoch = epoch + 1;
     }
 
@@ -93,7 +103,8 @@ impl MetricsRenderer for Messenger {
     fn manual_close(&mut self) {}
 
     fn register_metric(&mut self, definition: MetricDefinition) {
-        self.names.insert(definition.metric_id, definition.name.to_string());
+        self.names
+            .insert(definition.metric_id, definition.name.to_string());
     }
 }
 

@@ -45,7 +45,9 @@ impl Server {
             line.clear();
             if output.read_line(&mut line)? == 0 {
                 process.wait()?;
-                return Err(io::Error::other("the server ended before it said where it serves"));
+                return Err(io::Error::other(
+                    "the server ended before it said where it serves",
+                ));
             }
             if let Some((_, address)) = line.rsplit_once("ws://") {
                 break format!("ws://{}", address.trim());

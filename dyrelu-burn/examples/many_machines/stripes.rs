@@ -59,8 +59,14 @@ pub(crate) struct Batch {
 impl Batch {
     /// These images on a device.
     pub(crate) fn new(images: &[Image], device: &Device) -> Self {
-        let pixels: Vec<f32> = images.iter().flat_map(|image| image.pixels.iter().copied()).collect();
-        let classes: Vec<i32> = images.iter().map(|image| i32::try_from(image.class).unwrap()).collect();
+        let pixels: Vec<f32> = images
+            .iter()
+            .flat_map(|image| image.pixels.iter().copied())
+            .collect();
+        let classes: Vec<i32> = images
+            .iter()
+            .map(|image| i32::try_from(image.class).unwrap())
+            .collect();
         Self {
             images: Tensor::from_data(TensorData::new(pixels, [images.len(), 1, SIDE, SIDE]), device),
             classes: Tensor::from_data(TensorData::new(classes, [images.len()]), device),

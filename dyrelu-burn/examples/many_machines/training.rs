@@ -59,7 +59,10 @@ impl fmt::Display for Failure {
         match self {
             Self::Reported(error) => write!(f, "the training failed: {error}"),
             Self::Panicked(message) => write!(f, "the training panicked: {message}"),
-            Self::Silent(patience) => write!(f, "the training made no progress for {patience:?}: a server hangs"),
+            Self::Silent(patience) => write!(
+                f,
+                "the training made no progress for {patience:?}: a server hangs"
+            ),
         }
     }
 }
@@ -86,7 +89,9 @@ pub(crate) fn train<M: Activation + 'static>(
             Err(RecvTimeoutError::Disconnected) => break,
         }
     }
-    training.join().map_err(|payload| Failure::Panicked(message(&*payload)))?
+    training
+        .join()
+        .map_err(|payload| Failure::Panicked(message(&*payload)))?
 }
 
 fn run<M: Activation + 'static>(
@@ -97,9 +102,14 @@ fn run<M: Activation + 'static>(
     messenger: Messenger,
 ) -> Result<Network<M>, Failure> {
     // Without workers the batches come in the order of the images.
-    let images = DataLoaderBuilder::new(Stack).batch_size(plan.batch).num_workers(0).build(images);
-    let valid =
-        DataLoaderBuilder::new(Stack).batch_size(plan.batch).num_workers(0).build(InMemDataset::new(valid));
+    let images = DataLoaderBuilder::new(Stack)
+        .batch_size(plan.batch)
+        .num_workers(0)
+        .build(images);
+    let valid = DataLoaderBuilder::new(Stack)
+        .batch_size(plan.batch)
+        .num_workers(0)
+        .build(InMemDataset::new(valid));
     let mut training = SupervisedTraining::new(&plan.directory, images, valid)
         .with_training_strategy(ExecutionStrategy::multi(plan.devices, plan.optim).into())
         .metrics((AccuracyMetric::new(), LossMetric::new()))
@@ -120,5 +130,6 @@ fn run<M: Activation + 'static>(
 
 fn message(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(ToString::to_string);
-    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_string())
+    text.or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_string())
 }
