@@ -31,7 +31,6 @@ use std::time::{Duration, Instant};
 
 use burn::data::dataset::InMemDataset;
 use burn::tensor::Device;
-use burn::tensor::remote::RemoteHost;
 use burn::train::MultiDeviceOptim;
 use clap::{Parser, Subcommand};
 use dyrelu::dynamic_activation;
@@ -39,7 +38,7 @@ use dyrelu_burn::Layer;
 
 use network::Network;
 use progress::Progress;
-use server::Server;
+use server::{Server, answers, connect};
 use stripes::Image;
 use training::{Failure, Plan, train};
 
@@ -101,10 +100,6 @@ fn plan(devices: Vec<Device>) -> Plan {
     }
 }
 
-fn connect(url: &str) -> Result<Device, Box<dyn Error>> {
-    Ok(Device::remote_options(&RemoteHost::websocket(url)).init()?)
-}
-
 fn images() -> InMemDataset<Image> {
     InMemDataset::new(Image::some(0, 256))
 }
@@ -147,7 +142,15 @@ fn rehearsal() -> Result<(), Box<dyn Error>> {
     let Err(failure @ (Failure::Reported(_) | Failure::Panicked(_))) = failure else {
         return Err("the training went on without a server".into());
     };
-    println!("The first server was killed. {failure}");
+    println!("{failure}");
+    for server in [&first, &second] {
+        let answer = if answers(&server.url, Duration::from_secs(2)) {
+            "answers"
+        } else {
+            "does not answer"
+        };
+        println!("The server in process {} {answer}.", server.id());
+    }
 
     let third = start_server()?;
     println!(

@@ -4,10 +4,14 @@ use std::error::Error;
 use std::io::{self, BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use burn::server::{RemoteServer, WebSocketTransport};
-use burn::tensor::Device;
+use burn::tensor::remote::{ConnectError, RemoteHost};
+use burn::tensor::{Device, Tensor};
 
 /// Serves the default device of this machine until the process is stopped, and prints where. Port 0 takes a free
 /// one.
@@ -26,6 +30,31 @@ pub(crate) fn end_with_parent() {
         let _ = io::stdin().read_to_end(&mut Vec::new());
         std::process::exit(0);
     });
+}
+
+/// The device of a server, in a session of its own.
+///
+/// A process has one session for each address and credential, and it stays dead once it has died, whoever serves
+/// there by then. Servers that check no credentials take any, so a new one makes a new session; with servers that do,
+/// start a new process.
+pub(crate) fn connect(url: &str) -> Result<Device, ConnectError> {
+    static SESSIONS: AtomicUsize = AtomicUsize::new(0);
+    let session = SESSIONS.fetch_add(1, Ordering::Relaxed).to_string();
+    Device::remote_options(&RemoteHost::websocket(url).with_credential(session)).init()
+}
+
+/// Whether a server computes anything within this time. Burn's errors do not say which server they come from.
+pub(crate) fn answers(url: &str, patience: Duration) -> bool {
+    let (sender, answer) = mpsc::channel();
+    let url = url.to_string();
+    // Burn itself waits for a quarter of a minute for a server to start, and without end for one that hangs.
+    thread::spawn(move || {
+        let sum = connect(&url)
+            .ok()
+            .and_then(|device| Tensor::<1>::ones([2], &device).sum().try_into_scalar().ok());
+        sender.send(sum == Some(2.0_f32))
+    });
+    answer.recv_timeout(patience).unwrap_or(false)
 }
 
 /// A server of this machine in its own process, which ends with this value.
