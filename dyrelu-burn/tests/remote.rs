@@ -68,6 +68,8 @@ fn start_server_at(address: &str) -> Server {
     command
         .args(["serves", "--exact", "--ignored", "--nocapture"])
         .env("DYRELU_SERVER", address);
+    // Burn's servers panic when a client is gone, in the thread that served it.
+    command.env("RUST_BACKTRACE", "0");
     Server::start(&mut command).unwrap()
 }
 
@@ -347,13 +349,16 @@ fn a_new_server_at_an_old_address_needs_a_new_session() {
     let one = |device: &Device| Tensor::<1>::ones([1], device).try_into_scalar::<f32>();
     let server = start_server();
     let host = RemoteHost::websocket(&server.url);
-    assert_eq!(one(&Device::remote_options(&host).init().unwrap()).unwrap(), 1.0);
+    assert_eq!(
+        one(&Device::remote_options(&host).init().unwrap()).ok(),
+        Some(1.0)
+    );
     let address = server.url.trim_start_matches("ws://").to_string();
     drop(server);
     let server = start_server_at(&address);
     // Burn returns the dead session without a word.
     one(&Device::remote_options(&host).init().unwrap()).unwrap_err();
-    assert_eq!(one(&device(&server)).unwrap(), 1.0);
+    assert_eq!(one(&device(&server)).ok(), Some(1.0));
 }
 
 /// Why `multi` cannot train batch normalisation, nor attention that is normalised by running statistics: a replica
@@ -365,32 +370,6 @@ fn replicas_share_their_running_statistics() {
     let remote = device(&server);
     let _replica = norm.clone().fork(&remote);
     assert_eq!(norm.running_mean.value().device(), remote);
-}
-
-#[test]
-fn experiment_three_servers() {
-    let mut servers = vec![start_server(), start_server(), start_server()];
-    let network = Net::new(&Device::flex().autodiff());
-    let optim = MultiDeviceOptim::OptimMainDevice;
-    let plan = Plan {
-        patience: Duration::from_secs(5),
-        ..plan("three", servers.iter().map(device).collect(), optim)
-    };
-    let victim = Arc::new(Mutex::new(servers.remove(2)));
-    let error = train(&plan, &network, Trap::new(&victim, Server::kill)).unwrap_err();
-    println!("EXPERIMENT first: {error}");
-    println!(
-        "EXPERIMENT answers: {} {}",
-        answers(&servers[0]),
-        answers(&servers[1])
-    );
-    let continued = Plan {
-        checkpoint: Some(1),
-        devices: servers.iter().map(device).collect(),
-        ..plan
-    };
-    let outcome = train(&continued, &network, images());
-    println!("EXPERIMENT second: {:?}", outcome.err());
 }
 
 #[test]
