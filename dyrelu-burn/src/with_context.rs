@@ -117,9 +117,6 @@ impl<A: DynamicActivation> WithContext<'_, A> {
     /// As [`Layer::forward`]; and when the context is one of another number of samples.
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         self.check(&x);
-        if x.shape().num_elements() == 0 {
-            return x;
-        }
         #[cfg(feature = "flex")]
         let x = match fused::forward(self.layer, x, self.context.clone()) {
             Ok(y) => return y,
@@ -128,8 +125,16 @@ impl<A: DynamicActivation> WithContext<'_, A> {
         self.forward_composed(x)
     }
 
-    /// [`forward`](Self::forward) by tensor operations on any device.
-    pub(crate) fn forward_composed<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+    /// As [`Layer::forward_composed`].
+    ///
+    /// # Panics
+    ///
+    /// As [`forward`](Self::forward).
+    pub fn forward_composed<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        self.check(&x);
+        if x.shape().num_elements() == 0 {
+            return x;
+        }
         let shape = x.dims();
         let x = with_one_spatial_axis(x);
         let coefficients = self.coefficients_of(&x);
