@@ -32,7 +32,7 @@ use dyrelu::dynamic_activation;
 use dyrelu_burn::Layer;
 
 use network::Network;
-use server::Server;
+use server::{Server, answers};
 use stripes::{Batch, Image};
 use training::{Failure, Plan};
 
@@ -75,10 +75,6 @@ fn start_server_at(address: &str) -> Server {
 
 fn device(server: &Server) -> Device {
     server::connect(&server.url).unwrap()
-}
-
-fn answers(server: &Server) -> bool {
-    server::answers(&server.url, Duration::from_secs(2))
 }
 
 /// The values of all parameters, or of their gradients.
@@ -279,7 +275,8 @@ fn training_continues_without(killed: usize, name: &str, optim: MultiDeviceOptim
     assert!(!matches!(error, Failure::Silent(_)), "{error}");
 
     let survivor = servers.remove(0);
-    assert!(answers(&survivor) && !answers(&victim.lock().unwrap()));
+    assert!(answers(&survivor.url, PATIENCE));
+    assert!(!answers(&victim.lock().unwrap().url, Duration::from_secs(1)));
     let servers = [survivor, start_server()];
     let continued = Plan {
         checkpoint: Some(1),
@@ -336,7 +333,7 @@ fn a_server_that_hangs_is_noticed() {
         &Net::new(&Device::flex().autodiff()),
         Trap::new(&second, stop),
     );
-    let answers = answers(&second.lock().unwrap());
+    let answers = answers(&second.lock().unwrap().url, Duration::from_secs(1));
     // The training's thread has its share of this server and does not end as long as the server hangs.
     second.lock().unwrap().kill();
     drop(first);
