@@ -66,7 +66,7 @@ enum Role {
     },
     /// Train on these servers.
     Train {
-        /// Such as ws://192.168.1.5:3000.
+        /// What the servers printed.
         #[arg(required = true)]
         servers: Vec<String>,
     },
@@ -96,7 +96,7 @@ fn plan(devices: Vec<Device>) -> Plan {
         epochs: EPOCHS,
         directory: std::env::temp_dir().join(format!("many_machines-{}", std::process::id())),
         checkpoint: None,
-        patience: Duration::from_secs(60),
+        patience: Duration::from_mins(1),
     }
 }
 
