@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor};
 
 /// An activation layer that a model can be generic over, so that experiments can swap [`Relu`] and
 /// [`Layer<A>`](crate::Layer).
-pub trait Activation: Module + ModuleDisplay {
+pub trait Activation: Module + ModuleDisplay + 'static {
     /// The layer for inputs of these many channels. Layers without such options ignore the others.
     fn init(config: &LayerConfig, device: &Device) -> Self;
 

@@ -3,7 +3,7 @@
 use crate::LayerConfig;
 use crate::activation::Activation;
 #[cfg(feature = "flex")]
-use crate::fused::Twins;
+use crate::fused::Backing;
 use crate::parameters::{CONTAINER, Parameters};
 use crate::statistics::Statistics;
 use burn::module::{
@@ -76,7 +76,7 @@ pub struct Layer<A: DynamicActivation> {
     /// Of a normalised attention.
     pub(crate) statistics: Option<Statistics>,
     #[cfg(feature = "flex")]
-    pub(crate) twins: Twins<A>,
+    pub(crate) backing: Backing<A>,
     activation: PhantomData<fn() -> A>,
 }
 
@@ -94,7 +94,7 @@ impl<A: DynamicActivation> Layer<A> {
             parameters: Parameters::new(declarations, device),
             statistics: normalised.then(|| Statistics::new(device)),
             #[cfg(feature = "flex")]
-            twins: Twins::new(config.clone()),
+            backing: Backing::new(config.clone()),
             config,
             activation: PhantomData,
         })
@@ -111,6 +111,7 @@ impl<A: DynamicActivation> Layer<A> {
     /// # Panics
     ///
     /// When x has another shape, or the activation needs an [external context](Self::with_context).
+    #[must_use]
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         self.bare().forward(x)
     }
@@ -120,6 +121,7 @@ impl<A: DynamicActivation> Layer<A> {
     /// # Panics
     ///
     /// As [`forward`](Self::forward).
+    #[must_use]
     pub fn forward_composed<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         self.bare().forward_composed(x)
     }
@@ -133,6 +135,7 @@ impl<A: DynamicActivation> Layer<A> {
     /// # Panics
     ///
     /// As [`forward`](Self::forward).
+    #[must_use]
     pub fn coefficients<const D: usize>(&self, x: Tensor<D>) -> Tensor<4> {
         self.bare().coefficients(x)
     }
@@ -142,6 +145,7 @@ impl<A: DynamicActivation> Layer<A> {
     /// # Panics
     ///
     /// As [`forward`](Self::forward).
+    #[must_use]
     pub fn attention<const D: usize>(&self, x: Tensor<D>) -> Option<Tensor<2>> {
         self.bare().attention(x)
     }
@@ -248,7 +252,7 @@ impl<A: DynamicActivation> Clone for Layer<A> {
             parameters: self.parameters.clone(),
             statistics: self.statistics.clone(),
             #[cfg(feature = "flex")]
-            twins: self.twins.clone(),
+            backing: self.backing.clone(),
             activation: PhantomData,
         }
     }

@@ -41,6 +41,7 @@ impl<A: DynamicActivation> Layer<A> {
     /// # Panics
     ///
     /// When the activation has no external context, or the tensor is not `[N, M, ...]`.
+    #[must_use]
     pub fn with_context<const D: usize>(&self, context: Tensor<D>) -> WithContext<'_, A> {
         let shape = context.dims().to_vec();
         let fail = |expected: String| -> ! {
@@ -119,6 +120,7 @@ impl<A: DynamicActivation> WithContext<'_, A> {
     /// # Panics
     ///
     /// As [`Layer::forward`]; and when the context is one of another number of samples.
+    #[must_use]
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         self.check(&x);
         #[cfg(feature = "flex")]
@@ -134,6 +136,7 @@ impl<A: DynamicActivation> WithContext<'_, A> {
     /// # Panics
     ///
     /// As [`forward`](Self::forward).
+    #[must_use]
     pub fn forward_composed<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         self.check(&x);
         if x.shape().num_elements() == 0 {
@@ -148,7 +151,7 @@ impl<A: DynamicActivation> WithContext<'_, A> {
             .collect();
         let attention = self.attention_of(&x).map(|attention| cast(attention, x.dtype()));
         let groups = self.layer.config().groups.unwrap_or(1);
-        composed::apply::<A>(x, groups, &coefficients, attention).reshape(shape)
+        composed::apply::<A>(&x, groups, &coefficients, attention).reshape(shape)
     }
 
     /// As [`Layer::coefficients`].
@@ -156,6 +159,7 @@ impl<A: DynamicActivation> WithContext<'_, A> {
     /// # Panics
     ///
     /// As [`forward`](Self::forward).
+    #[must_use]
     pub fn coefficients<const D: usize>(&self, x: Tensor<D>) -> Tensor<4> {
         self.check(&x);
         let (device, dtype) = (x.device(), wide(x.dtype()));
@@ -177,6 +181,7 @@ impl<A: DynamicActivation> WithContext<'_, A> {
     /// # Panics
     ///
     /// As [`forward`](Self::forward).
+    #[must_use]
     pub fn attention<const D: usize>(&self, x: Tensor<D>) -> Option<Tensor<2>> {
         self.check(&x);
         self.attention_of(&with_one_spatial_axis(x))

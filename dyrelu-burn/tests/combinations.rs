@@ -276,7 +276,7 @@ fn a_layer_may_stand_in_two_places_and_threads() {
 #[test]
 #[should_panic(expected = "DyReluB: expected 6 channels in axis 1, found shape [2, 5, 3]")]
 fn another_number_of_channels() {
-    layer::<DyReluB>(&Device::flex()).forward(Tensor::<3>::ones([2, 5, 3], &Device::flex()));
+    let _ = layer::<DyReluB>(&Device::flex()).forward(Tensor::<3>::ones([2, 5, 3], &Device::flex()));
 }
 
 #[test]
@@ -284,20 +284,20 @@ fn another_number_of_channels() {
     expected = "DyReluB: expected an input of rank 2 or more, [N, channels, ...], found shape [6]"
 )]
 fn an_input_without_a_batch() {
-    layer::<DyReluB>(&Device::flex()).forward(Tensor::<1>::ones([6], &Device::flex()));
+    let _ = layer::<DyReluB>(&Device::flex()).forward(Tensor::<1>::ones([6], &Device::flex()));
 }
 
 #[test]
 #[should_panic(expected = "DyHeadBetween: expected a context beside x: call `with_context`, found none")]
 fn a_context_that_is_missing() {
-    layer::<DyHeadBetween>(&Device::flex()).forward(Tensor::<3>::ones([2, 6, 3], &Device::flex()));
+    let _ = layer::<DyHeadBetween>(&Device::flex()).forward(Tensor::<3>::ones([2, 6, 3], &Device::flex()));
 }
 
 #[test]
 #[should_panic(expected = "expected a context [2, 6, ...] for x of this batch size, found [3, 6, ...]")]
 fn a_context_of_another_batch() {
     let layer = layer::<DyHeadBetween>(&Device::flex());
-    layer
+    let _ = layer
         .with_context(Tensor::<2>::ones([3, 6], &Device::flex()))
         .forward(Tensor::<3>::ones([2, 6, 3], &Device::flex()));
 }

@@ -156,8 +156,8 @@ impl Order {
             Self::Standard => x,
             Self::ChannelsLast => {
                 // There and back, with a copy in between.
-                let x = x.movedim(1, (D - 1) as i32) + 0.0;
-                x.movedim((D - 1) as i32, 1)
+                let x = x.movedim(1, -1) + 0.0;
+                x.movedim(-1, 1)
             }
             Self::Offset => {
                 let last = x.dims()[D - 1];

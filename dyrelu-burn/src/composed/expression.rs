@@ -8,6 +8,10 @@ use dyrelu_core::Elementwise;
 ///
 /// Constants stay numbers: they need no device, and Burn's operations with scalars are cheaper.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "most are tensors, and live for one operation"
+)]
 pub(super) enum Expression {
     Constant(f64),
     Tensor(Tensor<3>),
@@ -15,6 +19,10 @@ pub(super) enum Expression {
 
 /// The result of a comparison.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "most are tensors, and live for one operation"
+)]
 pub(super) enum Mask {
     Constant(bool),
     /// With the float type of what was compared.
@@ -169,8 +177,8 @@ impl Elementwise for Expression {
             other,
             PartialOrd::gt,
             Tensor::greater,
-            |a, b| a.greater_elem(b),
-            |b, a| b.lower_elem(a),
+            Tensor::greater_elem,
+            Tensor::lower_elem,
         )
     }
 
@@ -179,8 +187,8 @@ impl Elementwise for Expression {
             other,
             PartialOrd::ge,
             Tensor::greater_equal,
-            |a, b| a.greater_equal_elem(b),
-            |b, a| b.lower_equal_elem(a),
+            Tensor::greater_equal_elem,
+            Tensor::lower_equal_elem,
         )
     }
 

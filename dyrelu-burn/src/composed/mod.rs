@@ -168,12 +168,12 @@ fn normalise(statistics: &Statistics, scores: Tensor<3>) -> Tensor<3> {
 
 /// y for x, `[N, C, S]`, its coefficients and in mode C its attention, all of one float type.
 pub(crate) fn apply<A: DynamicActivation>(
-    x: Tensor<3>,
+    x: &Tensor<3>,
     groups: usize,
     coefficients: &[Vec<Tensor<3>>],
     attention: Option<Tensor<3>>,
 ) -> Tensor<3> {
-    let neighbours = neighbours::<A>(&x, groups);
+    let neighbours = neighbours::<A>(x, groups);
     // π · piece(x, c) = piece(x, π · c) for a homogeneous piece.
     let (inner, outer) = if A::HOMOGENEOUS {
         (None, attention)
@@ -187,7 +187,7 @@ pub(crate) fn apply<A: DynamicActivation>(
             (None, _) => neighbours[p - coefficients.len()].clone(),
         })
     });
-    let y = y.into_tensor(&x);
+    let y = y.into_tensor(x);
     match outer {
         Some(attention) => y * attention,
         None => y,

@@ -2,11 +2,11 @@
 //! x, parameters and context to y.
 
 mod arrays;
+mod backing;
 mod number;
 mod operation;
-mod twins;
 
-pub(crate) use twins::Twins;
+pub(crate) use backing::Backing;
 
 use crate::Layer;
 use crate::composed::cast;
@@ -18,6 +18,7 @@ use number::Number;
 use operation::{Inputs, Operation};
 
 /// y; or x back, if no kernel is for it.
+#[expect(clippy::result_large_err, reason = "it is x, and no error")]
 pub(crate) fn forward<A: DynamicActivation, const D: usize>(
     layer: &Layer<A>,
     x: Tensor<D>,
@@ -30,6 +31,7 @@ pub(crate) fn forward<A: DynamicActivation, const D: usize>(
     }
 }
 
+#[expect(clippy::result_large_err, reason = "it is x, and no error")]
 fn forward_numbers<A: DynamicActivation, T: Number, const D: usize>(
     layer: &Layer<A>,
     x: Tensor<D>,
@@ -70,7 +72,7 @@ fn forward_numbers<A: DynamicActivation, T: Number, const D: usize>(
     macro_rules! track {
         ($strategy:ty) => {{
             type Tracked = burn::backend::Autodiff<Flex, $strategy>;
-            let y = operation.track::<$strategy>(Inputs {
+            let y = operation.track::<$strategy>(&Inputs {
                 x: promote(x, strategy)
                     .try_into_primitive::<Tracked>()
                     .expect(IS_FLEX),

@@ -1,6 +1,6 @@
 //! [`Number`]: the float types that the kernels are for, as Flex stores them.
 
-use super::twins::Pool;
+use super::backing::Idle;
 use burn::backend::flex::FlexTensor;
 use burn::tensor::{Bytes, Element, Shape};
 use dyrelu_core::{DynamicActivation, Scalar};
@@ -19,7 +19,7 @@ pub(super) trait Number: Scalar + Element {
     fn bytes(numbers: Vec<Self>) -> Bytes;
 
     /// The layers of this float type.
-    fn pool<A: DynamicActivation>(pool: &mut Pool<A>) -> &mut Vec<dyrelu_core::Layer<A, Self>>;
+    fn idle<A: DynamicActivation>(layers: &mut Idle<A>) -> &mut Vec<dyrelu_core::Layer<A, Self>>;
 }
 
 macro_rules! number {
@@ -41,8 +41,8 @@ macro_rules! number {
                 Bytes::from_elems(numbers)
             }
 
-            fn pool<A: DynamicActivation>(pool: &mut Pool<A>) -> &mut Vec<dyrelu_core::Layer<A, Self>> {
-                &mut pool.$float
+            fn idle<A: DynamicActivation>(layers: &mut Idle<A>) -> &mut Vec<dyrelu_core::Layer<A, Self>> {
+                &mut layers.$float
             }
         }
     };

@@ -2,7 +2,7 @@
 
 use super::Number;
 use super::arrays::{dense, tensor, view, view_mut};
-use super::twins::Twins;
+use super::backing::Backing;
 use crate::Layer;
 use crate::statistics::Statistics;
 use burn::backend::autodiff::NodeId;
@@ -55,7 +55,7 @@ impl<I> Inputs<I> {
 
 /// A pass of a layer `A` on numbers of the type `T`.
 pub(super) struct Operation<A, T> {
-    twins: Twins<A>,
+    backing: Backing<A>,
     statistics: Option<Statistics>,
     number: PhantomData<fn() -> T>,
 }
@@ -72,7 +72,7 @@ type Tracked<C> = FloatTensor<Autodiff<Flex, C>>;
 impl<A: DynamicActivation, T: Number> Operation<A, T> {
     pub(super) fn new(layer: &Layer<A>) -> Self {
         Self {
-            twins: layer.twins.clone(),
+            backing: layer.backing.clone(),
             statistics: layer.statistics.clone(),
             number: PhantomData,
         }
@@ -85,12 +85,12 @@ impl<A: DynamicActivation, T: Number> Operation<A, T> {
             parameters,
             context,
         } = inputs.map(dense::<T>);
-        let y = self.twins.with(parameters.as_ref(), |twin| {
+        let y = self.backing.with(parameters.as_ref(), |backing| {
             if let Some(statistics) = &self.statistics {
                 let [mean, variance] = statistics.numbers();
-                twin.set_running_statistics(mean, variance);
+                backing.set_running_statistics(mean, variance);
             }
-            with_context(twin, context.as_ref(), |layer| {
+            with_context(backing, context.as_ref(), |layer| {
                 if let Some(mut x) = view_mut::<T>(&mut x) {
                     return layer.forward_inplace(&mut x).map(|()| None);
                 }
@@ -103,8 +103,8 @@ impl<A: DynamicActivation, T: Number> Operation<A, T> {
     /// y, with what its gradients need.
     fn forward(&self, inputs: &Inputs<FlexTensor>) -> (FlexTensor, Cache<T>) {
         let inputs = inputs.clone().map(dense::<T>);
-        self.twins.with(inputs.parameters.as_ref(), |twin| {
-            let (y, cache) = with_context(twin, inputs.context.as_ref(), |layer| {
+        self.backing.with(inputs.parameters.as_ref(), |backing| {
+            let (y, cache) = with_context(backing, inputs.context.as_ref(), |layer| {
                 layer.forward_train(&view(&inputs.x))
             });
             (tensor(y), cache)
@@ -120,8 +120,8 @@ impl<A: DynamicActivation, T: Number> Operation<A, T> {
     ) -> Inputs<FlexTensor> {
         let inputs = inputs.clone().map(dense::<T>);
         let grad_y = dense::<T>(grad_y);
-        let grads = self.twins.with(inputs.parameters.as_ref(), |twin| {
-            with_context(twin, inputs.context.as_ref(), |layer| {
+        let grads = self.backing.with(inputs.parameters.as_ref(), |backing| {
+            with_context(backing, inputs.context.as_ref(), |layer| {
                 layer.backward(&view(&inputs.x), cache, &view(&grad_y))
             })
         });
@@ -140,10 +140,10 @@ impl<A: DynamicActivation, T: Number> Operation<A, T> {
             return;
         };
         let [mean, variance] = statistics.numbers();
-        let moved = self.twins.with(inputs.parameters.as_ref(), |twin| {
-            twin.set_running_statistics(mean, variance);
-            twin.update_statistics(cache).expect("the cache of this pass");
-            twin.running_statistics()
+        let moved = self.backing.with(inputs.parameters.as_ref(), |backing| {
+            backing.set_running_statistics(mean, variance);
+            backing.update_statistics(cache).expect("the cache of this pass");
+            backing.running_statistics()
         });
         if let Some((mean, variance)) = moved {
             statistics.set(mean, variance);
@@ -151,7 +151,7 @@ impl<A: DynamicActivation, T: Number> Operation<A, T> {
     }
 
     /// y as a node of the graph.
-    pub(super) fn track<C: CheckpointStrategy>(self, inputs: Inputs<Tracked<C>>) -> Tracked<C> {
+    pub(super) fn track<C: CheckpointStrategy>(self, inputs: &Inputs<Tracked<C>>) -> Tracked<C> {
         let primitives = inputs.as_ref().map(|input| input.primitive().clone());
         let (y, cache) = self.forward(&primitives);
         self.update_statistics(&primitives, &cache);
@@ -213,13 +213,13 @@ impl<A: DynamicActivation, T: Number> RetroForward for Again<A, T> {
 
 /// Runs with a layer and its context, if it has one.
 fn with_context<A: DynamicActivation, T: Number, R>(
-    twin: &dyrelu_core::Layer<A, T>,
+    backing: &dyrelu_core::Layer<A, T>,
     context: Option<&FlexTensor>,
     run: impl FnOnce(WithContext<'_, A, T>) -> Result<R, Error>,
 ) -> R {
     let layer = match context {
-        Some(context) => twin.with_context(&view(context)),
-        None => twin.bare(),
+        Some(context) => backing.with_context(&view(context)),
+        None => backing.bare(),
     };
     layer.and_then(run).expect("shapes that were checked")
 }
@@ -227,7 +227,7 @@ fn with_context<A: DynamicActivation, T: Number, R>(
 impl<A, T> Clone for Operation<A, T> {
     fn clone(&self) -> Self {
         Self {
-            twins: self.twins.clone(),
+            backing: self.backing.clone(),
             statistics: self.statistics.clone(),
             number: PhantomData,
         }

@@ -13,10 +13,7 @@ pub(crate) type Arrays = BTreeMap<String, ArrayD<f64>>;
 
 /// The numbers of a tensor.
 pub(crate) fn array<const D: usize>(tensor: Tensor<D>) -> ArrayD<f64> {
-    data(tensor.into_data())
-}
-
-fn data(data: TensorData) -> ArrayD<f64> {
+    let data = tensor.into_data();
     let shape = data.shape().to_vec();
     ArrayD::from_shape_vec(shape, data.iter::<f64>().collect()).unwrap()
 }

@@ -1,4 +1,4 @@
-//! [`Twins`]: layers of the ndarray engine that compute for a layer of Burn.
+//! [`Backing`]: layers of the ndarray engine that compute for a layer of Burn.
 
 use super::number::Number;
 use crate::LayerConfig;
@@ -9,22 +9,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Layers of the ndarray engine with the same options, one for each pass that was ever under way at the same time. They
 /// keep working memory and a copy of the parameters in the order of the kernels. Clones share them.
-pub(crate) struct Twins<A>(Arc<Shared<A>>);
+pub(crate) struct Backing<A>(Arc<Shared<A>>);
 
 struct Shared<A> {
     config: LayerConfig,
-    idle: Mutex<Pool<A>>,
+    idle: Mutex<Idle<A>>,
 }
 
 /// Layers that are not in use.
-pub(super) struct Pool<A> {
+pub(super) struct Idle<A> {
     pub(super) f32: Vec<Layer<A, f32>>,
     pub(super) f64: Vec<Layer<A, f64>>,
 }
 
-impl<A: DynamicActivation> Twins<A> {
+impl<A: DynamicActivation> Backing<A> {
     pub(crate) fn new(config: LayerConfig) -> Self {
-        let idle = Mutex::new(Pool {
+        let idle = Mutex::new(Idle {
             f32: vec![],
             f64: vec![],
         });
@@ -38,22 +38,22 @@ impl<A: DynamicActivation> Twins<A> {
         run: impl FnOnce(&mut Layer<A, T>) -> R,
     ) -> R {
         let idle = || self.0.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let twin = T::pool(&mut idle()).pop();
-        let mut twin = twin.unwrap_or_else(|| {
-            let twin = self.0.config.builder().build();
-            twin.unwrap_or_else(|error| panic!("{}: {error}", A::NAME))
+        let backing = T::idle(&mut idle()).pop();
+        let mut backing = backing.unwrap_or_else(|| {
+            let backing = self.0.config.builder().build();
+            backing.unwrap_or_else(|error| panic!("{}: {error}", A::NAME))
         });
-        assign(&mut twin, parameters.map(T::storage).unwrap_or_default());
-        let result = run(&mut twin);
-        T::pool(&mut idle()).push(twin);
+        assign(&mut backing, parameters.map(T::storage).unwrap_or_default());
+        let result = run(&mut backing);
+        T::idle(&mut idle()).push(backing);
         result
     }
 }
 
 /// Gives a layer the parameters that stand one after the other, if they are others than before.
-fn assign<A: DynamicActivation, T: Number>(twin: &mut Layer<A, T>, parameters: &[T]) {
+fn assign<A: DynamicActivation, T: Number>(backing: &mut Layer<A, T>, parameters: &[T]) {
     let mut rest = parameters;
-    let same = twin.parameters().all(|(_, parameter)| {
+    let same = backing.parameters().all(|(_, parameter)| {
         let (values, others) = rest.split_at(parameter.len());
         rest = others;
         parameter.as_slice() == Some(values)
@@ -62,7 +62,7 @@ fn assign<A: DynamicActivation, T: Number>(twin: &mut Layer<A, T>, parameters: &
         return;
     }
     let mut values = parameters.iter();
-    for (_, mut parameter) in twin.parameters_mut() {
+    for (_, mut parameter) in backing.parameters_mut() {
         parameter
             .iter_mut()
             .zip(&mut values)
@@ -70,14 +70,14 @@ fn assign<A: DynamicActivation, T: Number>(twin: &mut Layer<A, T>, parameters: &
     }
 }
 
-impl<A> Clone for Twins<A> {
+impl<A> Clone for Backing<A> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-impl<A: DynamicActivation> fmt::Debug for Twins<A> {
+impl<A: DynamicActivation> fmt::Debug for Backing<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Twins").field(&A::NAME).finish()
+        f.debug_tuple("Backing").field(&A::NAME).finish()
     }
 }
