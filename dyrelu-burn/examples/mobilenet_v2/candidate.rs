@@ -8,7 +8,7 @@ use crate::identity::Identity;
 use crate::relu_se::{self, ReluSe};
 
 /// An activation that takes part in the comparison.
-pub(crate) trait Candidate: Activation {
+pub(crate) trait Candidate: Activation + 'static {
     /// Multiply-adds for one sample with these many positions, counted as in the paper: products of weights, and those for
     /// each element. Means, comparisons and functions such as σ are free.
     fn multiply_adds(config: &LayerConfig, positions: usize) -> usize;
