@@ -32,7 +32,8 @@ pub(crate) struct Batches {
     split: Arc<Split>,
     /// Those of the split that belong to it: all, or the share of one of several devices.
     indices: Range<usize>,
-    size: usize,
+    /// The number of images in a batch.
+    batch: usize,
     side: usize,
     order: Order,
     device: Device,
@@ -50,11 +51,11 @@ enum Order {
 
 impl Batches {
     /// Batches of all images in their order.
-    pub(crate) fn of(split: &Arc<Split>, size: usize, side: usize) -> Self {
+    pub(crate) fn of(split: &Arc<Split>, batch: usize, side: usize) -> Self {
         Self {
             indices: 0..split.len(),
             split: Arc::clone(split),
-            size,
+            batch,
             side,
             order: Order::AsStored,
             device: Device::default(),
@@ -73,13 +74,13 @@ impl Batches {
     /// The number of batches in an epoch.
     pub(crate) fn count(&self) -> usize {
         match self.order {
-            Order::AsStored => self.indices.len().div_ceil(self.size),
-            Order::Shuffled { .. } => self.indices.len() / self.size,
+            Order::AsStored => self.indices.len().div_ceil(self.batch),
+            Order::Shuffled { .. } => self.indices.len() / self.batch,
         }
     }
 
     /// These images as one batch.
-    fn batch(&self, indices: &[usize]) -> Batch {
+    fn load(&self, indices: &[usize]) -> Batch {
         let Split { images, labels } = self.split.select(indices);
         let shape = images.shape().to_vec();
         let images = TensorData::new(images.into_raw_vec_and_offset().0, shape);
@@ -106,7 +107,7 @@ impl DataLoader<Batch> for Batches {
             let mut rng = ChaCha8Rng::seed_from_u64(*seed);
             rng.set_stream(epoch.fetch_add(1, Ordering::Relaxed));
             indices.shuffle(&mut rng);
-            indices.truncate(self.count() * self.size);
+            indices.truncate(self.count() * self.batch);
         }
         Box::new(Iter {
             batches: self,
@@ -118,7 +119,7 @@ impl DataLoader<Batch> for Batches {
     fn num_items(&self) -> usize {
         match self.order {
             Order::AsStored => self.indices.len(),
-            Order::Shuffled { .. } => self.count() * self.size,
+            Order::Shuffled { .. } => self.count() * self.batch,
         }
     }
 
@@ -166,9 +167,9 @@ impl Iterator for Iter<'_> {
     type Item = Result<Batch, DatasetError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let batch = self.indices[self.done..].chunks(self.batches.size).next()?;
+        let batch = self.indices[self.done..].chunks(self.batches.batch).next()?;
         self.done += batch.len();
-        Some(Ok(self.batches.batch(batch)))
+        Some(Ok(self.batches.load(batch)))
     }
 }
 

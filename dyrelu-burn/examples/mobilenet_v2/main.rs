@@ -135,7 +135,10 @@ fn plan(options: &Options) -> Result<Plan> {
 fn first(split: Split, count: Option<usize>, name: &str) -> Result<Split> {
     match count {
         None => Ok(split),
-        Some(count) if (1..=split.len()).contains(&count) => Ok(split.select(&Vec::from_iter(0..count))),
+        Some(count) if (1..=split.len()).contains(&count) => {
+            let indices: Vec<usize> = (0..count).collect();
+            Ok(split.select(&indices))
+        }
         Some(count) => Err(format!("there are {} {name} images, not {count}", split.len()).into()),
     }
 }
@@ -165,13 +168,13 @@ fn check_settings(options: &Options, plan: &Plan) -> Result<()> {
 
 /// Prints the tables and writes them and the pictures.
 fn report(options: &Options, plan: &Plan, outcomes: &[Outcome]) -> Result<()> {
-    let mut report = format!("{}\n\n{}", introduction(options, plan), table::results(outcomes));
-    println!("{}", table::results(outcomes));
+    let results = table::results(outcomes);
+    println!("{results}");
+    let mut report = vec![introduction(options, plan), results];
     let coefficients = table::coefficients(outcomes);
     if !coefficients.is_empty() {
-        report += &format!(
-            "\nCoefficients on test images, where each image gives each channel a function of its own:\n\n{coefficients}"
-        );
+        let title = "Coefficients on test images, where each image gives each channel a function of its own:";
+        report.extend([title.to_owned(), coefficients]);
     }
     let path = |name| options.output.join(name);
     let (text, curves, activations) = (
@@ -179,7 +182,7 @@ fn report(options: &Options, plan: &Plan, outcomes: &[Outcome]) -> Result<()> {
         path("learning_curves.svg"),
         path("trained_activations.svg"),
     );
-    write(&text, &report)?;
+    write(&text, &report.join("\n\n"))?;
     learning_curves::draw(&curves, outcomes).map_err(|error| cannot_draw(&curves, &*error))?;
     println!("{}\n{}", text.display(), curves.display());
     if trained_activations::draw(&activations, outcomes)

@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     /// One of two steps with the gradient 1.
-    fn two_steps<const D: usize>(tensor: Tensor<D>) -> f32 {
+    fn two_steps<const D: usize>(tensor: &Tensor<D>) -> f32 {
         let optimizer = SgdOnMatrices::new(0.5, 0.25);
         let (tensor, state) = optimizer.step(0.1, tensor.clone(), tensor.ones_like(), None);
         let grad = tensor.ones_like();
@@ -66,10 +66,10 @@ mod tests {
     fn vectors_do_not_decay() {
         let device = Device::flex();
         // Velocities 1 and 1 + 0.5.
-        let vector = two_steps(Tensor::<1>::ones([3], &device) * 2.0);
+        let vector = two_steps(&(Tensor::<1>::ones([3], &device) * 2.0));
         assert!((vector - (2.0 - 0.1 - 0.15)).abs() < 1e-6, "{vector}");
         // 1.5, then 1 + 0.25 · 1.85 + 0.75.
-        let matrix = two_steps(Tensor::<2>::ones([3, 3], &device) * 2.0);
+        let matrix = two_steps(&(Tensor::<2>::ones([3, 3], &device) * 2.0));
         assert!((matrix - (1.85 - 0.221_25)).abs() < 1e-6, "{matrix}");
     }
 }
