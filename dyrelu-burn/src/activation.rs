@@ -28,7 +28,9 @@ impl Activation for Relu {
 /// With a slope for each channel.
 impl Activation for PRelu {
     fn init(config: &LayerConfig, device: &Device) -> Self {
-        PReluConfig::new().with_num_parameters(config.channels).init(device)
+        PReluConfig::new()
+            .with_num_parameters(config.channels)
+            .init(device)
     }
 
     fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {

@@ -2,7 +2,16 @@
 #![forbid(unsafe_code)]
 
 mod activation;
+mod composed;
 mod config;
+#[cfg(feature = "flex")]
+mod fused;
+mod layer;
+mod parameters;
+mod statistics;
+mod with_context;
 
 pub use activation::Activation;
 pub use config::LayerConfig;
+pub use layer::Layer;
+pub use with_context::WithContext;

@@ -42,7 +42,9 @@ pub use cost::{Cost, CostModel};
 pub use elementwise::Elementwise;
 pub use error::Error;
 pub use kernels::piecewise::Pieces;
-pub use layer::{Cache, Convention, Gradients, Layer, LayerBuilder, OutputOrder, WithContext};
+pub use layer::{
+    Cache, Convention, Declaration, Gradients, Initial, Layer, LayerBuilder, OutputOrder, WithContext,
+};
 pub use piece::{Piece, PieceGrad};
 pub use safetensors;
 pub use scalar::Scalar;

@@ -11,6 +11,7 @@ use crate::finiteness::is_never_nan;
 use crate::lanes::Lanes;
 use crate::scalar::NativeMask;
 use crate::{Elementwise, Piece, PieceGrad, Scalar};
+use core::array;
 use fearless_simd::{Level, Simd, dispatch};
 
 /// Vectors that are added up before the sums of coefficient gradients move on to `f64`.
@@ -56,6 +57,11 @@ pub trait PieceSet<A>: sealed::Sealed + 'static {
     /// is none.
     #[must_use]
     fn multiplications() -> usize;
+
+    /// The activation at x for the arguments that `argument` has for each k and p, on numbers of any kind.
+    ///
+    /// Where the kernels multiply all coefficients by an attention, so should `argument`.
+    fn value<E: Elementwise>(x: E, argument: impl FnMut(usize, usize) -> E) -> E;
 
     /// [`forward`] for this K and P.
     fn forward<T: Scalar>(level: Level, operands: Operands<'_, T>, x: &[T], y: &mut [T]);
@@ -126,6 +132,16 @@ impl<A: DynamicActivation + Piece<P>, const K: usize, const P: usize> PieceSet<A
 
     fn multiplications() -> usize {
         count::multiplications::<A, P>()
+    }
+
+    fn value<E: Elementwise>(x: E, mut argument: impl FnMut(usize, usize) -> E) -> E {
+        let mut piece = |k| A::value(x.clone(), array::from_fn(|p| argument(k, p)));
+        let first = piece(0);
+        (1..K).fold(first, |y, k| match A::COMBINE {
+            Combine::Max => y.max(piece(k)),
+            Combine::Min => y.min(piece(k)),
+            Combine::Sum => y + piece(k),
+        })
     }
 
     fn forward<T: Scalar>(level: Level, operands: Operands<'_, T>, x: &[T], y: &mut [T]) {

@@ -1,7 +1,7 @@
 //! [`LayerBuilder`]: the options of a layer.
 
 use super::constants::lambda;
-use super::parameters::Parameters;
+use super::parameters::{self, Declaration, Parameters};
 use super::sizes::{dynamic_count, has_external_context, hyper_layers, is_static, set_shape, sets};
 use super::workspace::Workspaces;
 use super::{Constants, Layer, Sizes, Statistics};
@@ -164,6 +164,39 @@ impl<A: DynamicActivation, T: Scalar> LayerBuilder<A, T> {
         self.build_with(|sizes| Parameters::random::<A>(sizes, seed))
     }
 
+    /// The parameters that the layer would have, for engines that keep them in arrays of their own.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build), for options that make no layer.
+    pub fn declarations(&self) -> Result<Vec<Declaration>, Error> {
+        Ok(parameters::declare::<A>(self.sizes()?))
+    }
+
+    /// τ, γ and the cut-off that the layer would have; without meaning in modes A and B.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build), for options that make no attention.
+    pub fn attention_scaling(&self) -> Result<Scaling, Error> {
+        let default = match A::ATTENTION {
+            Attention::Softmax => Scaling::PAPER,
+            Attention::Normalised => Scaling {
+                temperature: 1.0,
+                ..Scaling::PAPER
+            },
+        };
+        let or = |name, option, default| match option {
+            Some(value) => check_scaling::<A, T>(name, value),
+            None => Ok(default),
+        };
+        Ok(Scaling {
+            temperature: or("temperature", self.temperature, default.temperature)?,
+            average: or("average attention", self.average_attention, default.average)?,
+            cut_off: or("cut-off", self.cut_off, default.cut_off)?,
+        })
+    }
+
     /// What the layer would hold, and compute for a sample of this many positions.
     ///
     /// # Errors
@@ -186,7 +219,7 @@ impl<A: DynamicActivation, T: Scalar> LayerBuilder<A, T> {
         parameters: impl FnOnce(Sizes) -> Result<Parameters<T>, Error>,
     ) -> Result<Layer<A, T>, Error> {
         let sizes = self.sizes()?;
-        let scaling = self.scaling()?;
+        let scaling = self.attention_scaling()?;
         let () = const { check_description::<A>() };
         let level = level::of_layers()?;
         Ok(Layer {
@@ -258,25 +291,6 @@ impl<A: DynamicActivation, T: Scalar> LayerBuilder<A, T> {
             hidden,
             outputs,
             groups,
-        })
-    }
-
-    fn scaling(&self) -> Result<Scaling, Error> {
-        let default = match A::ATTENTION {
-            Attention::Softmax => Scaling::PAPER,
-            Attention::Normalised => Scaling {
-                temperature: 1.0,
-                ..Scaling::PAPER
-            },
-        };
-        let or = |name, option, default| match option {
-            Some(value) => check_scaling::<A, T>(name, value),
-            None => Ok(default),
-        };
-        Ok(Scaling {
-            temperature: or("temperature", self.temperature, default.temperature)?,
-            average: or("average attention", self.average_attention, default.average)?,
-            cut_off: or("cut-off", self.cut_off, default.cut_off)?,
         })
     }
 

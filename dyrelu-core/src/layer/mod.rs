@@ -26,6 +26,7 @@ pub use backward::Gradients;
 pub use builder::LayerBuilder;
 pub use cache::Cache;
 pub use convention::{Convention, OutputOrder};
+pub use parameters::{Declaration, Initial};
 pub use with_context::WithContext;
 
 use crate::kernels::attention::Scaling;
@@ -264,6 +265,13 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     pub fn running_statistics(&self) -> Option<(f64, f64)> {
         let Statistics { mean, variance } = self.statistics;
         is_normalised::<A>().then_some((mean, variance))
+    }
+
+    /// Sets what [`running_statistics`](Self::running_statistics) returns, if the activation has them.
+    pub fn set_running_statistics(&mut self, mean: f64, variance: f64) {
+        if is_normalised::<A>() {
+            self.statistics = Statistics { mean, variance };
+        }
     }
 
     /// The extent of an input, if it fits this layer.

@@ -25,18 +25,26 @@ pub(super) const OUTPUTS: [&str; 4] = [FC_WEIGHT, FC_BIAS, FC2_WEIGHT, FC2_BIAS]
 #[derive(Debug, Clone)]
 pub(super) struct Parameters<T>(Vec<(&'static str, ArrayD<T>)>);
 
-/// A parameter before it has values.
-pub(super) struct Declaration {
-    pub(super) name: &'static str,
-    pub(super) shape: Vec<usize>,
-    initial: Initial,
+/// A parameter before it has values, see [`LayerBuilder::declarations`](super::LayerBuilder::declarations).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Declaration {
+    /// Its name.
+    pub name: &'static str,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Its values to begin with.
+    pub initial: Initial,
 }
 
 /// The values of a new parameter.
-enum Initial {
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Initial {
     /// From U(−1/√inputs, 1/√inputs) for this many inputs of a unit.
-    Uniform { inputs: usize },
-    /// One for each of the K pieces, for all channels.
+    Uniform {
+        /// The length of a row of the weight.
+        inputs: usize,
+    },
+    /// One for each of the K pieces, which are the second axis if there are several; the same for all channels.
     PerPiece(PerPiece),
     /// The same everywhere.
     Constant(f64),
@@ -57,8 +65,8 @@ pub(super) fn names<A: DynamicActivation>() -> Vec<&'static str> {
         .collect()
 }
 
-/// The parameters of a layer.
-fn declare<A: DynamicActivation>(sizes: Sizes) -> Vec<Declaration> {
+/// The parameters of a layer, in their order.
+pub(super) fn declare<A: DynamicActivation>(sizes: Sizes) -> Vec<Declaration> {
     let Sizes {
         channels,
         inputs,

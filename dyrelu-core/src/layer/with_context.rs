@@ -83,8 +83,12 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         })
     }
 
-    /// The layer of an activation that needs no external context.
-    pub(super) fn bare(&self) -> Result<WithContext<'_, A, T>, Error> {
+    /// The layer of an activation that needs no external context, for code that treats both kinds alike.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Context`] when the activation has an external context.
+    pub fn bare(&self) -> Result<WithContext<'_, A, T>, Error> {
         if has_external_context::<A>() {
             return Err(Error::Context {
                 expected: "a context beside x: call `with_context`".to_owned(),

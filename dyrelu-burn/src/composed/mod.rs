@@ -1,0 +1,209 @@
+//! The layer on Burn's tensor operations: any backend, device and float type.
+//!
+//! x → pool → hyper → coefficients (→ attention) → pieces → y, as in the kernels, with all spatial axes in one.
+
+mod expression;
+mod squash;
+
+use crate::parameters::Parameters;
+use crate::statistics::Statistics;
+use burn::tensor::{DType, Int, Tensor, TensorData, activation};
+use dyrelu_core::kernels::attention::Scaling;
+use dyrelu_core::kernels::neighbours;
+use dyrelu_core::kernels::piecewise::PieceSet;
+use dyrelu_core::{Coefficient, Context, DynamicActivation, Inner, Source};
+use expression::Expression;
+
+/// Added to a variance before it divides.
+const EPSILON: f64 = 1e-5;
+
+/// The float type of the hyper function and of the attention's softmax for an input: no narrower than `f32`.
+pub(crate) fn wide(dtype: DType) -> DType {
+    if dtype == DType::F64 { dtype } else { DType::F32 }
+}
+
+/// `tensor` with another float type.
+pub(crate) fn cast<const D: usize>(tensor: Tensor<D>, dtype: DType) -> Tensor<D> {
+    if tensor.dtype() == dtype {
+        tensor
+    } else {
+        tensor.cast(dtype)
+    }
+}
+
+/// What the hyper function sees of x, `[N, C, S]`: the means of its channels or of their halves, `[N, M]`.
+pub(crate) fn pool<A: DynamicActivation>(x: Tensor<3>) -> Tensor<2> {
+    if !matches!(A::HYPER.context, Context::PooledHalves) {
+        return mean(x);
+    }
+    let not_below = x.clone().greater_equal_elem(0.0);
+    let not_above = x.clone().lower_equal_elem(0.0);
+    let halves = [x.clone().mask_fill(not_below, 0.0), x.mask_fill(not_above, 0.0)];
+    Tensor::cat(halves.map(mean).to_vec(), 1)
+}
+
+/// The mean over the last axis.
+pub(crate) fn mean(x: Tensor<3>) -> Tensor<2> {
+    x.mean_dim(2).squeeze_dim(2)
+}
+
+/// The coefficients of each of the P arguments for each of the K pieces, `[N or 1, C or 1, 1]`.
+///
+/// The context is `[N, M]`; without dynamic coefficients there is none.
+pub(crate) fn coefficients<A: DynamicActivation>(
+    parameters: &Parameters,
+    context: Option<Tensor<2>>,
+    dtype: DType,
+) -> Vec<Vec<Tensor<3>>> {
+    let residuals = context.map(|context| residuals::<A>(parameters, context));
+    let mut d = 0;
+    let mut coefficients = vec![];
+    for Coefficient { name, init, source } in A::COEFFICIENTS {
+        let pieces = 0..A::Pieces::K;
+        match source {
+            Source::Learned { .. } => {
+                let values = cast(parameters.matrix(name), dtype);
+                coefficients.push(
+                    pieces
+                        .map(|k| values.clone().narrow(1, k, 1).unsqueeze())
+                        .collect(),
+                );
+            }
+            Source::Dynamic { lambda, .. } => {
+                let residuals = residuals.clone().expect("dynamic coefficients have a context");
+                let of_piece = |k| {
+                    let residual = residuals
+                        .clone()
+                        .narrow(2, d, 1)
+                        .narrow(3, k, 1)
+                        .squeeze_dim::<3>(3);
+                    residual.mul_scalar(lambda.of(k)).add_scalar(init.of(k))
+                };
+                coefficients.push(pieces.map(of_piece).collect());
+                d += 1;
+            }
+        }
+    }
+    coefficients
+}
+
+/// The residuals of the dynamic coefficients, `[N, C or 1, D, K]`.
+fn residuals<A: DynamicActivation>(parameters: &Parameters, context: Tensor<2>) -> Tensor<4> {
+    let dtype = context.dtype();
+    let linear = |x: Tensor<2>, name: &str| {
+        let weight = cast(parameters.matrix(&format!("{name}.weight")), dtype);
+        let bias = cast(parameters.vector(&format!("{name}.bias")), dtype);
+        x.matmul(weight.transpose()) + bias.unsqueeze()
+    };
+    let raw = match A::HYPER.layers {
+        0 => context,
+        1 => linear(context, "fc"),
+        _ => {
+            let hidden = linear(context, "fc1");
+            let hidden = match A::HYPER.inner {
+                Inner::Relu => activation::relu(hidden),
+                Inner::Identity => hidden,
+            };
+            linear(hidden, "fc2")
+        }
+    };
+    let squashes = A::COEFFICIENTS
+        .iter()
+        .filter_map(|coefficient| match coefficient.source {
+            Source::Dynamic { squash, .. } => Some(squash),
+            Source::Learned { .. } => None,
+        });
+    let squashes: Vec<_> = squashes.collect();
+    let (dynamic, k) = (squashes.len(), A::Pieces::K);
+    let [samples, outputs] = raw.dims();
+    squash::forward(
+        &squashes,
+        raw.reshape([samples, outputs / (dynamic * k), dynamic, k]),
+    )
+}
+
+/// The attention π of mode C for x, `[N, 1, S]`.
+pub(crate) fn attention(
+    parameters: &Parameters,
+    statistics: Option<&Statistics>,
+    scaling: Scaling,
+    x: Tensor<3>,
+) -> Tensor<3> {
+    let [samples, channels, positions] = x.dims();
+    let dtype = x.dtype();
+    let weight = cast(parameters.matrix("attention.weight"), dtype);
+    let bias = cast(parameters.vector("attention.bias"), dtype);
+    let weight = weight.reshape([1, 1, channels]).expand([samples, 1, channels]);
+    let mut scores = weight.matmul(x) + bias.unsqueeze();
+    if let Some(statistics) = statistics {
+        let weight = cast(parameters.vector("attention.norm.weight"), dtype);
+        let bias = cast(parameters.vector("attention.norm.bias"), dtype);
+        scores = normalise(statistics, scores) * weight.unsqueeze() + bias.unsqueeze();
+    }
+    activation::softmax(scores.div_scalar(scaling.temperature), 2)
+        .mul_scalar(scaling.gamma(positions))
+        .clamp_max(scaling.cut_off)
+}
+
+/// Scores of the mean 0 and the variance 1: in training those of this batch, which move the running statistics.
+fn normalise(statistics: &Statistics, scores: Tensor<3>) -> Tensor<3> {
+    let dtype = scores.dtype();
+    let count = scores.shape().num_elements() as f64;
+    let (centred, variance) = if statistics.is_training() && scores.is_autodiff() {
+        let mean = scores.clone().mean();
+        let centred = scores - mean.clone().unsqueeze();
+        let variance = centred.clone().square().mean();
+        if count > 1.0 {
+            statistics.update(mean, variance.clone().mul_scalar(count / (count - 1.0)));
+        }
+        (centred, variance)
+    } else {
+        let [mean, variance] = statistics.values().map(|value| cast(value, dtype));
+        (scores - mean.unsqueeze(), variance)
+    };
+    centred / variance.add_scalar(EPSILON).sqrt().unsqueeze()
+}
+
+/// y for x, `[N, C, S]`, its coefficients and in mode C its attention, all of one float type.
+pub(crate) fn apply<A: DynamicActivation>(
+    x: Tensor<3>,
+    groups: usize,
+    coefficients: &[Vec<Tensor<3>>],
+    attention: Option<Tensor<3>>,
+) -> Tensor<3> {
+    let neighbours = neighbours::<A>(&x, groups);
+    // π · piece(x, c) = piece(x, π · c) for a homogeneous piece.
+    let (inner, outer) = if A::HOMOGENEOUS {
+        (None, attention)
+    } else {
+        (attention, None)
+    };
+    let y = A::Pieces::value(Expression::Tensor(x.clone()), |k, p| {
+        Expression::Tensor(match (coefficients.get(p), &inner) {
+            (Some(pieces), None) => pieces[k].clone(),
+            (Some(pieces), Some(attention)) => pieces[k].clone() * attention.clone(),
+            (None, _) => neighbours[p - coefficients.len()].clone(),
+        })
+    });
+    let y = y.into_tensor(&x);
+    match outer {
+        Some(attention) => y * attention,
+        None => y,
+    }
+}
+
+/// The channel-shifted copies of x that a piece sees.
+fn neighbours<A: DynamicActivation>(x: &Tensor<3>, groups: usize) -> Vec<Tensor<3>> {
+    let channels = x.dims()[1];
+    let sources = neighbours::sources(A::NEIGHBOURS, channels, groups);
+    let copies = sources.chunks_exact(channels).map(|sources| {
+        #[expect(clippy::cast_possible_wrap, reason = "a channel")]
+        let sources: Vec<_> = sources.iter().map(|&source| source as i64).collect();
+        let shape = [channels];
+        x.clone().select(
+            1,
+            Tensor::<1, Int>::from_data(TensorData::new(sources, shape), &x.device()),
+        )
+    });
+    copies.collect()
+}

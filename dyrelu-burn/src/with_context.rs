@@ -1,0 +1,215 @@
+//! [`WithContext`]: a layer together with the tensor that its coefficients follow from.
+
+use crate::Layer;
+use crate::composed::{self, cast, wide};
+#[cfg(feature = "flex")]
+use crate::fused;
+use burn::tensor::Tensor;
+use dyrelu_core::kernels::piecewise::PieceSet;
+use dyrelu_core::{Context, DynamicActivation, Error, Sharing, Source};
+
+/// A [`Layer`] whose hyper function sees another tensor than x, made by [`Layer::with_context`].
+///
+/// Its methods are those of the layer.
+#[derive(Debug)]
+pub struct WithContext<'a, A: DynamicActivation> {
+    layer: &'a Layer<A>,
+    /// `[N, M, T]`; none for an activation that needs none.
+    context: Option<Tensor<3>>,
+}
+
+impl<A: DynamicActivation> Layer<A> {
+    /// The layer for an external context, of an activation with `hyper(context = "external")`.
+    ///
+    /// The context is a tensor `[N, M, ...]` of any rank from 2, for a batch of N samples; the hyper function sees its mean
+    /// over all axes from the third on. M is [`context_channels`](crate::LayerConfig::context_channels). Gradients reach it.
+    ///
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use dyrelu::dynamic_activation;
+    /// use dyrelu_burn::{Layer, LayerConfig};
+    ///
+    /// #[dynamic_activation(k = 2, share = "spatial", hyper(context = "external"))]
+    /// struct Conditioned;
+    ///
+    /// let device = Device::flex();
+    /// let act: Layer<Conditioned> = LayerConfig::new(8).with_context_channels(Some(5)).init(&device);
+    /// let (x, tokens) = (Tensor::<4>::ones([2, 8, 4, 4], &device), Tensor::<2>::ones([2, 5], &device));
+    /// let y = act.with_context(tokens).forward(x);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// When the activation has no external context, or the tensor is not `[N, M, ...]`.
+    pub fn with_context<const D: usize>(&self, context: Tensor<D>) -> WithContext<'_, A> {
+        let shape = context.dims().to_vec();
+        let fail = |expected: String| -> ! {
+            let found = format!("{shape:?}");
+            panic!("{}: {}", A::NAME, Error::Context { expected, found })
+        };
+        if !has_external_context::<A>() {
+            fail("no context: only `hyper(context = \"external\")` has one".to_owned());
+        }
+        let channels = self
+            .config()
+            .context_channels
+            .unwrap_or_else(|| self.default_context_channels());
+        match *shape {
+            [samples, found, ref spatial @ ..] if found == channels => WithContext {
+                layer: self,
+                context: Some(context.reshape([samples, channels, spatial.iter().product()])),
+            },
+            _ => fail(format!("a context [N, {channels}, ...]")),
+        }
+    }
+
+    /// M where no option says it.
+    fn default_context_channels(&self) -> usize {
+        let channels = self.config().channels;
+        if A::HYPER.layers != 0 {
+            return channels;
+        }
+        let sets = if A::SHARING == Sharing::SpatialAndChannel {
+            1
+        } else {
+            channels
+        };
+        let is_dynamic = |source| matches!(source, Source::Dynamic { .. });
+        let dynamic = A::COEFFICIENTS
+            .iter()
+            .filter(|coefficient| is_dynamic(coefficient.source))
+            .count();
+        sets * dynamic * A::Pieces::K
+    }
+
+    /// The layer of an activation that needs no external context.
+    pub(crate) fn bare(&self) -> WithContext<'_, A> {
+        if has_external_context::<A>() {
+            let error = Error::Context {
+                expected: "a context beside x: call `with_context`".to_owned(),
+                found: "none".to_owned(),
+            };
+            panic!("{}: {error}", A::NAME);
+        }
+        WithContext {
+            layer: self,
+            context: None,
+        }
+    }
+}
+
+/// Whether no coefficient is dynamic, so that there is no hyper function.
+fn is_static<A: DynamicActivation>() -> bool {
+    A::COEFFICIENTS
+        .iter()
+        .all(|coefficient| matches!(coefficient.source, Source::Learned { .. }))
+}
+
+fn has_external_context<A: DynamicActivation>() -> bool {
+    !is_static::<A>() && A::HYPER.context == Context::External
+}
+
+impl<A: DynamicActivation> WithContext<'_, A> {
+    /// As [`Layer::forward`].
+    ///
+    /// # Panics
+    ///
+    /// As [`Layer::forward`]; and when the context is one of another number of samples.
+    pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        self.check(&x);
+        if x.shape().num_elements() == 0 {
+            return x;
+        }
+        #[cfg(feature = "flex")]
+        let x = match fused::forward(self.layer, x, self.context.clone()) {
+            Ok(y) => return y,
+            Err(x) => x,
+        };
+        self.forward_composed(x)
+    }
+
+    /// [`forward`](Self::forward) by tensor operations on any device.
+    pub(crate) fn forward_composed<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        let shape = x.dims();
+        let x = with_one_spatial_axis(x);
+        let coefficients = self.coefficients_of(&x);
+        let coefficients: Vec<Vec<_>> = coefficients
+            .into_iter()
+            .map(|pieces| pieces.into_iter().map(|piece| cast(piece, x.dtype())).collect())
+            .collect();
+        let attention = self.attention_of(&x).map(|attention| cast(attention, x.dtype()));
+        let groups = self.layer.config().groups.unwrap_or(1);
+        composed::apply::<A>(x, groups, &coefficients, attention).reshape(shape)
+    }
+
+    /// As [`Layer::coefficients`].
+    ///
+    /// # Panics
+    ///
+    /// As [`forward`](Self::forward).
+    pub fn coefficients<const D: usize>(&self, x: Tensor<D>) -> Tensor<4> {
+        self.check(&x);
+        let coefficients = self.coefficients_of(&with_one_spatial_axis(x));
+        let coefficients = coefficients
+            .into_iter()
+            .map(|pieces| Tensor::cat(pieces, 2).unsqueeze_dim(2));
+        Tensor::cat(coefficients.collect(), 2)
+    }
+
+    /// As [`Layer::attention`].
+    ///
+    /// # Panics
+    ///
+    /// As [`forward`](Self::forward).
+    pub fn attention<const D: usize>(&self, x: Tensor<D>) -> Option<Tensor<2>> {
+        self.check(&x);
+        self.attention_of(&with_one_spatial_axis(x))
+            .map(|attention| attention.squeeze_dim(1))
+    }
+
+    fn coefficients_of(&self, x: &Tensor<3>) -> Vec<Vec<Tensor<3>>> {
+        let dtype = wide(x.dtype());
+        let context = match &self.context {
+            _ if is_static::<A>() => None,
+            Some(context) => Some(composed::mean(cast(context.clone(), dtype))),
+            None => Some(composed::pool::<A>(cast(x.clone(), dtype))),
+        };
+        composed::coefficients::<A>(&self.layer.parameters, context, dtype)
+    }
+
+    fn attention_of(&self, x: &Tensor<3>) -> Option<Tensor<3>> {
+        (A::SHARING == Sharing::Unshared).then(|| {
+            let Layer {
+                parameters,
+                statistics,
+                ..
+            } = self.layer;
+            let x = cast(x.clone(), wide(x.dtype()));
+            composed::attention(parameters, statistics.as_ref(), self.layer.scaling, x)
+        })
+    }
+
+    fn check<const D: usize>(&self, x: &Tensor<D>) {
+        let channels = self.layer.config().channels;
+        let found = x.dims().to_vec();
+        let error = match (&*found, self.context.as_ref().map(Tensor::dims)) {
+            ([_] | [], _) => Error::Rank { found },
+            ([_, c, ..], _) if *c != channels => Error::Channels {
+                expected: channels,
+                found,
+            },
+            ([samples, ..], Some([n, m, _])) if n != *samples => Error::Context {
+                expected: format!("a context [{samples}, {m}, ...] for x of this batch size"),
+                found: format!("[{n}, {m}, ...]"),
+            },
+            _ => return,
+        };
+        panic!("{}: {error}", A::NAME);
+    }
+}
+
+/// x as `[N, C, S]`.
+fn with_one_spatial_axis<const D: usize>(x: Tensor<D>) -> Tensor<3> {
+    let shape = x.dims();
+    x.reshape([shape[0], shape[1], shape[2..].iter().product()])
+}
