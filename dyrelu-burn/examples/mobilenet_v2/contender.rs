@@ -4,8 +4,10 @@ use std::path::Path;
 
 use burn::nn::{PRelu, Relu};
 use clap::ValueEnum;
+use dyrelu_burn::Layer;
 
 use crate::Result;
+use crate::dynamic::{DyLinearA, DyLinearB, DyLinearC, DyReluA, DyReluB, DyReluC};
 use crate::identity::Identity;
 use crate::relu_se::ReluSe;
 use crate::run::Run;
@@ -18,6 +20,12 @@ pub(crate) enum Contender {
     Prelu,
     /// ReLU, then squeeze and excitation
     ReluSe,
+    /// All channels and positions of an image share one function
+    DyReluA,
+    /// Each channel of an image has its own function
+    DyReluB,
+    /// As B, with an attention over the positions
+    DyReluC,
 }
 
 /// The runs of a contender, one for each seed.
@@ -32,6 +40,9 @@ impl Contender {
             Self::Relu => "ReLU",
             Self::Prelu => "PReLU",
             Self::ReluSe => "ReLU+SE",
+            Self::DyReluA => "DY-ReLU-A",
+            Self::DyReluB => "DY-ReLU-B",
+            Self::DyReluC => "DY-ReLU-C",
         }
     }
 
@@ -45,10 +56,16 @@ impl Contender {
     pub(crate) fn run(self, plan: &Plan, seed: u64, output: &Path) -> Result<Run> {
         let label = format!("{}, seed {seed}", self.name());
         let directory = output.join(self.id()).join(seed.to_string());
-        let run = match self {
-            Self::Relu => Run::of::<Relu, Identity>,
-            Self::Prelu => Run::of::<PRelu, Identity>,
-            Self::ReluSe => Run::of::<ReluSe, Identity>,
+        let run = match (self, plan.network.projections) {
+            (Self::Relu, _) => Run::of::<Relu, Identity>,
+            (Self::Prelu, _) => Run::of::<PRelu, Identity>,
+            (Self::ReluSe, _) => Run::of::<ReluSe, Identity>,
+            (Self::DyReluA, false) => Run::of::<Layer<DyReluA>, Identity>,
+            (Self::DyReluB, false) => Run::of::<Layer<DyReluB>, Identity>,
+            (Self::DyReluC, false) => Run::of::<Layer<DyReluC>, Identity>,
+            (Self::DyReluA, true) => Run::of::<Layer<DyReluA>, Layer<DyLinearA>>,
+            (Self::DyReluB, true) => Run::of::<Layer<DyReluB>, Layer<DyLinearB>>,
+            (Self::DyReluC, true) => Run::of::<Layer<DyReluC>, Layer<DyLinearC>>,
         };
         run(plan, &label, seed, &directory)
     }

@@ -30,7 +30,10 @@ impl<A: DynamicActivation> Candidate for Layer<A> {
         let layer = A::layer::<f32>(config.channels)
             .reduction(config.reduction)
             .at_least(config.at_least);
-        layer.cost(positions).expect("these options make a layer").multiply_adds()
+        layer
+            .cost(positions)
+            .expect("these options make a layer")
+            .multiply_adds()
     }
 
     fn coefficients(&self, x: Tensor<4>) -> Option<Tensor<4>> {

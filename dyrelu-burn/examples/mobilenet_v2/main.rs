@@ -23,6 +23,7 @@ mod contender;
 mod dataset;
 #[path = "../../../examples/report/drawing.rs"]
 mod drawing;
+mod dynamic;
 mod identity;
 #[path = "../../../examples/data/idx.rs"]
 mod idx;

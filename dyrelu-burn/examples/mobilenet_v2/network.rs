@@ -45,6 +45,8 @@ pub(crate) struct NetworkConfig {
     pub(crate) stages: Vec<StageConfig>,
     /// Channels of the last convolution.
     pub(crate) head: usize,
+    /// Whether dynamic activations stand after the projections, too.
+    pub(crate) projections: bool,
     /// Channels for each hidden unit of an activation's hyper function, and the least number of hidden units.
     #[config(default = 8)]
     pub(crate) reduction: usize,
@@ -97,14 +99,14 @@ impl NetworkConfig {
         });
         // Narrow networks keep the full width here.
         let head = scaled(1280, width.max(1.0));
-        Self::new(stem, stages.into(), head)
+        Self::new(stem, stages.into(), head, true)
     }
 
     /// A small relative of MobileNetV2 for images of 28 × 28 pixels; `width` is the number of channels of the stem.
     pub(crate) fn reference(width: usize) -> Self {
         let stages = [(width, 1, 1), (width * 3 / 2, 2, 2), (2 * width, 2, 2)];
         let stages = stages.map(|(channels, repeats, stride)| StageConfig::new(3, channels, repeats, stride));
-        Self::new([width, 2], stages.into(), 6 * width)
+        Self::new([width, 2], stages.into(), 6 * width, false)
     }
 
     pub(crate) fn init<A: Activation, P: Activation>(&self, device: &Device) -> Network<A, P> {
