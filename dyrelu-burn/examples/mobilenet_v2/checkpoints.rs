@@ -102,7 +102,7 @@ struct ModelCheckpointer {
 impl Checkpointer<ModuleRecord> for ModelCheckpointer {
     /// The journal first: where there is a model, there is a whole journal.
     fn save(&self, epoch: usize, record: ModuleRecord) -> Result<(), CheckpointerError> {
-        let json = serde_json::to_vec(&self.journal.epochs()).expect("a journal is JSON");
+        let json = serde_json::to_vec(&self.journal.epochs(epoch)).expect("a journal is JSON");
         fs::write(self.checkpoints.journal_path(epoch), json).map_err(CheckpointerError::IOError)?;
         self.model.save(epoch, record)
     }

@@ -1,7 +1,8 @@
 //! [`Journal`]: what happened in each epoch.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::collections::{HashMap, VecDeque};
+use std::mem;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Instant;
 
 use burn::train::logger::{MetricLogger, TrainingProgressLogger};
@@ -11,6 +12,8 @@ use serde::{Deserialize, Serialize};
 
 /// Parts of an epoch for which the loss is kept.
 const PARTS: usize = 20;
+
+const NO_PANIC: &str = "nothing panics while it writes";
 
 /// One pass over the training images.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -26,8 +29,17 @@ pub(crate) struct Epoch {
 }
 
 /// Listens to a training. Clones share their content.
+///
+/// Burn reports metrics from one thread and progress from another one. An epoch is over when the metrics are.
 #[derive(Clone, Default)]
-pub(crate) struct Journal(Arc<Mutex<Content>>);
+pub(crate) struct Journal(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    content: Mutex<Content>,
+    /// Another epoch is over.
+    news: Condvar,
+}
 
 #[derive(Default)]
 struct Content {
@@ -35,7 +47,8 @@ struct Content {
     names: HashMap<MetricId, MetricName>,
     /// When the training images of the current epoch started, unless they are over.
     start: Option<Instant>,
-    seconds: f32,
+    /// What they took, for epochs whose metrics are still under way.
+    seconds: VecDeque<f32>,
     /// Of each batch of the current epoch.
     losses: Vec<f64>,
     /// For each batch of the current test, the accuracy and the number of images.
@@ -45,18 +58,20 @@ struct Content {
 impl Journal {
     /// A journal of the first epochs.
     pub(crate) fn resume(epochs: Vec<Epoch>) -> Self {
-        Self(Arc::new(Mutex::new(Content {
-            epochs,
-            ..Content::default()
-        })))
+        let journal = Self::default();
+        journal.content().epochs = epochs;
+        journal
     }
 
-    pub(crate) fn epochs(&self) -> Vec<Epoch> {
-        self.content().epochs.clone()
+    /// What happened in the first epochs, as soon as these are over.
+    pub(crate) fn epochs(&self, count: usize) -> Vec<Epoch> {
+        let under_way = |content: &mut Content| content.epochs.len() < count;
+        let content = self.0.news.wait_while(self.content(), under_way);
+        content.expect(NO_PANIC).epochs[..count].to_vec()
     }
 
     fn content(&self) -> MutexGuard<'_, Content> {
-        self.0.lock().expect("nothing panics while it writes")
+        self.0.content.lock().expect(NO_PANIC)
     }
 }
 
@@ -94,7 +109,18 @@ impl MetricLogger for Journal {
         self.content().names.insert(definition.metric_id, definition.name);
     }
 
-    fn log_epoch_summary(&mut self, _: EpochSummary) {}
+    /// The test comes after the training.
+    fn log_epoch_summary(&mut self, summary: EpochSummary) {
+        if summary.split != Split::Valid {
+            return;
+        }
+        let mut content = self.content();
+        let losses = mem::take(&mut content.losses);
+        let accuracies = mem::take(&mut content.accuracies);
+        let seconds = content.seconds.pop_front().unwrap_or_default();
+        content.epochs.push(Epoch::new(&losses, &accuracies, seconds));
+        self.0.news.notify_all();
+    }
 }
 
 impl TrainingProgressLogger for Journal {
@@ -109,17 +135,11 @@ impl TrainingProgressLogger for Journal {
     fn end_split(&mut self) {
         let mut content = self.content();
         if let Some(start) = content.start.take() {
-            content.seconds = start.elapsed().as_secs_f32();
+            content.seconds.push_back(start.elapsed().as_secs_f32());
         }
     }
 
-    fn update_epoch(&mut self, _: usize) {
-        let mut content = self.content();
-        let losses = std::mem::take(&mut content.losses);
-        let accuracies = std::mem::take(&mut content.accuracies);
-        let seconds = content.seconds;
-        content.epochs.push(Epoch::new(&losses, &accuracies, seconds));
-    }
+    fn update_epoch(&mut self, _: usize) {}
 
     fn end(&mut self) {}
 

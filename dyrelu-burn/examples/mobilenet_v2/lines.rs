@@ -33,9 +33,8 @@ impl TrainingProgressLogger for Lines {
         }
     }
 
-    /// The journal hears of it first.
     fn update_epoch(&mut self, epoch: usize) {
-        if let Some(last) = self.journal.epochs().last() {
+        if let Some(last) = self.journal.epochs(epoch).last() {
             println!(
                 "{}: epoch {epoch} of {}: training loss {:.3}, test accuracy {:.2} %, {:.1} s",
                 self.label, self.epochs, last.loss, last.accuracy, last.seconds
