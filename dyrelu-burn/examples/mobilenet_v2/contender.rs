@@ -34,6 +34,16 @@ pub(crate) struct Outcome {
     pub(crate) runs: Vec<Run>,
 }
 
+impl Outcome {
+    /// Before the first run.
+    pub(crate) fn of(contender: &Contender) -> Self {
+        Self {
+            name: contender.name(),
+            runs: Vec::new(),
+        }
+    }
+}
+
 impl Contender {
     pub(crate) fn name(self) -> &'static str {
         match self {

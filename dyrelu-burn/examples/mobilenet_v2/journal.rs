@@ -8,7 +8,7 @@ use std::time::Instant;
 use burn::train::logger::{MetricLogger, TrainingProgressLogger};
 use burn::train::metric::store::{EpochSummary, MetricsUpdate, Split};
 use burn::train::metric::{MetricDefinition, MetricId, MetricName, NumericEntry};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Parts of an epoch for which the loss is kept.
 const PARTS: usize = 20;
@@ -19,8 +19,10 @@ const NO_PANIC: &str = "nothing panics while it writes";
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Epoch {
     /// The mean loss of the batches, each before its step.
+    #[serde(deserialize_with = "number")]
     pub(crate) loss: f32,
     /// The same for successive parts of the epoch.
+    #[serde(deserialize_with = "numbers")]
     pub(crate) losses: Vec<f32>,
     /// The part of the test images that are recognised afterwards, in per cent.
     pub(crate) accuracy: f32,
@@ -163,6 +165,19 @@ impl Epoch {
     }
 }
 
+/// JSON has no NaN, which the loss of a training that diverged is: it is written as `null`.
+fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f32, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or(f32::NAN))
+}
+
+fn numbers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f32>, D::Error> {
+    let numbers = Vec::<Option<f32>>::deserialize(deserializer)?;
+    Ok(numbers
+        .into_iter()
+        .map(|number| number.unwrap_or(f32::NAN))
+        .collect())
+}
+
 fn mean(values: &[f64]) -> f32 {
     narrow(values.iter().sum::<f64>() / values.len() as f64)
 }
@@ -178,6 +193,14 @@ fn narrow(value: f64) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn losses_that_are_no_numbers_survive() {
+        let json = serde_json::to_string(&Epoch::new(&[1.0, f64::NAN], &[(50.0, 3)], 1.5)).unwrap();
+        let epoch: Epoch = serde_json::from_str(&json).unwrap();
+        assert!(epoch.loss.is_nan() && epoch.losses[1].is_nan());
+        assert_eq!((epoch.losses[0], epoch.accuracy), (1.0, 50.0));
+    }
 
     #[test]
     fn an_epoch_is_the_mean_of_its_batches() {

@@ -89,13 +89,11 @@ fn compare(options: &Options) -> Result<()> {
         .map_err(|error| format!("cannot create the directory `{}`: {error}", output.display()))?;
     check_settings(options, &plan)?;
     println!("{}\n", introduction(options, &plan));
-    let mut outcomes = Vec::new();
-    for contender in &options.activations {
-        let runs = (0..options.seeds).map(|seed| contender.run(&plan, seed.into(), output));
-        outcomes.push(Outcome {
-            name: contender.name(),
-            runs: runs.collect::<Result<_>>()?,
-        });
+    let mut outcomes: Vec<_> = options.activations.iter().map(Outcome::of).collect();
+    for seed in 0..options.seeds {
+        for (contender, outcome) in options.activations.iter().zip(&mut outcomes) {
+            outcome.runs.push(contender.run(&plan, seed.into(), output)?);
+        }
     }
     report(options, &plan, &outcomes)
 }

@@ -42,10 +42,12 @@ pub(crate) fn hidden(config: &LayerConfig) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tests::turn;
     use burn::module::Param;
 
     #[test]
     fn channels_are_scaled_after_relu() {
+        let _turn = turn();
         let device = Device::flex();
         let mut layer = ReluSe::init(&LayerConfig::new(2), &device);
         // All means give the factors σ(0) = 1/2 and σ(ln 3) = 3/4.

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::nn::{PRelu, Relu};
@@ -22,6 +22,12 @@ use crate::relu_se::ReluSe;
 use crate::run::Run;
 use crate::training::{Plan, TrainingConfig, train};
 
+/// Burn's random numbers are those of the whole process: tests that draw some take turns.
+pub(crate) fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn device() -> Device {
     Device::flex().autodiff()
 }
@@ -32,6 +38,7 @@ fn parameters<A: Candidate, P: Candidate>(config: &NetworkConfig) -> usize {
 
 #[test]
 fn the_reference_network_has_its_known_parameters() {
+    let _turn = turn();
     let [narrow, wide] = [4, 8].map(NetworkConfig::reference);
     assert_eq!(parameters::<Relu, Identity>(&narrow), 2_758);
     assert_eq!(parameters::<Relu, Identity>(&wide), 8_026);
@@ -50,6 +57,7 @@ fn the_reference_network_has_its_known_parameters() {
 /// Those of torchvision, which are also those of the paper.
 #[test]
 fn mobilenet_v2_has_its_known_parameters_and_multiply_adds() {
+    let _turn = turn();
     for (width, expected, millions) in [
         (1.0, 3_504_872, 300.77),
         (0.75, 2_636_424, 209.07),
@@ -80,6 +88,7 @@ fn small_images_are_halved_less_often() {
 
 #[test]
 fn logits_have_a_column_for_each_class() {
+    let _turn = turn();
     let device = Device::flex();
     let images = Tensor::random([2, 1, 28, 28], Distribution::Default, &device);
     let reference: Network<PRelu, Identity> = NetworkConfig::reference(4).init(&device);
@@ -136,6 +145,7 @@ impl ModuleVisitor for Missing {
 
 #[test]
 fn gradients_reach_all_parameters_of_static_activations() {
+    let _turn = turn();
     gradients_reach_all_parameters::<Relu, Identity>();
     gradients_reach_all_parameters::<PRelu, Identity>();
     gradients_reach_all_parameters::<ReluSe, Identity>();
@@ -143,6 +153,7 @@ fn gradients_reach_all_parameters_of_static_activations() {
 
 #[test]
 fn gradients_reach_all_parameters_of_dynamic_activations() {
+    let _turn = turn();
     gradients_reach_all_parameters::<Layer<DyReluA>, Layer<DyLinearA>>();
     gradients_reach_all_parameters::<Layer<DyReluB>, Layer<DyLinearB>>();
     gradients_reach_all_parameters::<Layer<DyReluC>, Layer<DyLinearC>>();
@@ -177,6 +188,7 @@ fn train_in<A: Candidate>(directory: &Path, epochs: usize) -> (Network<A, Identi
 
 #[test]
 fn a_simple_task_is_learnt() {
+    let _turn = turn();
     let directory = tempfile::tempdir().unwrap();
     let (_, epochs) = train_in::<Relu>(directory.path(), 4);
     assert_eq!(epochs.len(), 4);
@@ -201,6 +213,7 @@ fn values(network: &impl Module) -> Vec<f32> {
 /// A program that was killed leaves complete checkpoints, and maybe a part of another one.
 #[test]
 fn a_training_goes_on_as_if_it_had_not_been_interrupted() {
+    let _turn = turn();
     let directory = tempfile::tempdir().unwrap();
     let (network, epochs) = train_in::<Layer<DyReluB>>(directory.path(), 4);
     let checkpoint = directory.path().join("checkpoint");
@@ -241,6 +254,7 @@ fn a_training_goes_on_as_if_it_had_not_been_interrupted() {
 
 #[test]
 fn the_same_seed_gives_the_same_network() {
+    let _turn = turn();
     let train = || {
         let directory = tempfile::tempdir().unwrap();
         values(&train_in::<ReluSe>(directory.path(), 1).0)
@@ -250,6 +264,7 @@ fn the_same_seed_gives_the_same_network() {
 
 #[test]
 fn a_finished_run_is_not_repeated() {
+    let _turn = turn();
     let directory = tempfile::tempdir().unwrap();
     let run = || Run::of::<Relu, Identity>(&plan(1), "test", 0, directory.path()).unwrap();
     let first = run();
