@@ -115,6 +115,15 @@ impl<A: DynamicActivation> Layer<A> {
         self.bare().forward(x)
     }
 
+    /// [`forward`](Self::forward) by tensor operations on any device: what it does where no kernel is for the tensors.
+    ///
+    /// # Panics
+    ///
+    /// As [`forward`](Self::forward).
+    pub fn forward_composed<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        self.bare().forward_composed(x)
+    }
+
     /// The coefficients for x, `[N, C or 1, P, K]`, dynamic and learned, in the order of
     /// [`COEFFICIENTS`](DynamicActivation::COEFFICIENTS); in mode C those that the attention multiplies. If none is dynamic,
     /// all samples have the same, `[1, C or 1, P, K]`.

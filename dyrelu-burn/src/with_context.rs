@@ -69,17 +69,21 @@ impl<A: DynamicActivation> Layer<A> {
         if A::HYPER.layers != 0 {
             return channels;
         }
-        let sets = if A::SHARING == Sharing::SpatialAndChannel {
-            1
-        } else {
-            channels
-        };
         let is_dynamic = |source| matches!(source, Source::Dynamic { .. });
         let dynamic = A::COEFFICIENTS
             .iter()
             .filter(|coefficient| is_dynamic(coefficient.source))
             .count();
-        sets * dynamic * A::Pieces::K
+        self.sets() * dynamic * A::Pieces::K
+    }
+
+    /// How many sets of coefficients there are for each sample.
+    fn sets(&self) -> usize {
+        if A::SHARING == Sharing::SpatialAndChannel {
+            1
+        } else {
+            self.config().channels
+        }
     }
 
     /// The layer of an activation that needs no external context.
@@ -117,9 +121,6 @@ impl<A: DynamicActivation> WithContext<'_, A> {
     /// As [`Layer::forward`]; and when the context is one of another number of samples.
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         self.check(&x);
-        if x.shape().num_elements() == 0 {
-            return x;
-        }
         #[cfg(feature = "flex")]
         let x = match fused::forward(self.layer, x, self.context.clone()) {
             Ok(y) => return y,
@@ -128,8 +129,16 @@ impl<A: DynamicActivation> WithContext<'_, A> {
         self.forward_composed(x)
     }
 
-    /// [`forward`](Self::forward) by tensor operations on any device.
-    pub(crate) fn forward_composed<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+    /// As [`Layer::forward_composed`].
+    ///
+    /// # Panics
+    ///
+    /// As [`forward`](Self::forward).
+    pub fn forward_composed<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        self.check(&x);
+        if x.shape().num_elements() == 0 {
+            return x;
+        }
         let shape = x.dims();
         let x = with_one_spatial_axis(x);
         let coefficients = self.coefficients_of(&x);
@@ -149,10 +158,17 @@ impl<A: DynamicActivation> WithContext<'_, A> {
     /// As [`forward`](Self::forward).
     pub fn coefficients<const D: usize>(&self, x: Tensor<D>) -> Tensor<4> {
         self.check(&x);
+        let (device, dtype) = (x.device(), wide(x.dtype()));
         let coefficients = self.coefficients_of(&with_one_spatial_axis(x));
-        let coefficients = coefficients
-            .into_iter()
-            .map(|pieces| Tensor::cat(pieces, 2).unsqueeze_dim(2));
+        if coefficients.is_empty() {
+            return Tensor::empty([1, self.layer.sets(), 0, A::Pieces::K], (&device, dtype));
+        }
+        let shape = coefficients.iter().flatten().map(Tensor::dims);
+        let [samples, sets, _] = shape.fold([1; 3], |a, b| core::array::from_fn(|axis| a[axis].max(b[axis])));
+        let coefficients = coefficients.into_iter().map(|pieces| {
+            let pieces = pieces.into_iter().map(|piece| piece.expand([samples, sets, 1]));
+            Tensor::cat(pieces.collect(), 2).unsqueeze_dim(2)
+        });
         Tensor::cat(coefficients.collect(), 2)
     }
 

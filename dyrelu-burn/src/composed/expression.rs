@@ -86,7 +86,7 @@ fn expand_mask(mask: Tensor<3, Bool>, shape: [usize; 3]) -> Tensor<3, Bool> {
 }
 
 macro_rules! operator {
-    ($trait:ident, $method:ident, $scalar:ident, |$number:ident, $tensor:ident| $swapped:expr) => {
+    ($trait:ident, $method:ident, |$a:ident, $b:ident| $scalar:expr, |$c:ident, $d:ident| $swapped:expr) => {
         impl $trait for Expression {
             type Output = Self;
 
@@ -94,18 +94,20 @@ macro_rules! operator {
                 match (self, other) {
                     (Constant(a), Constant(b)) => Constant(a.$method(b)),
                     (Self::Tensor(a), Self::Tensor(b)) => Self::Tensor(a.$method(b)),
-                    (Self::Tensor(a), Constant(b)) => Self::Tensor(a.$scalar(b)),
-                    (Constant($number), Self::Tensor($tensor)) => Self::Tensor($swapped),
+                    (Self::Tensor($a), Constant($b)) => Self::Tensor($scalar),
+                    (Constant($c), Self::Tensor($d)) => Self::Tensor($swapped),
                 }
             }
         }
     };
 }
 
-operator!(Add, add, add_scalar, |a, b| b.add_scalar(a));
-operator!(Sub, sub, sub_scalar, |a, b| b.neg().add_scalar(a));
-operator!(Mul, mul, mul_scalar, |a, b| b.mul_scalar(a));
-operator!(Div, div, div_scalar, |a, b| b.recip().mul_scalar(a));
+operator!(Add, add, |a, b| a.add_scalar(b), |a, b| b.add_scalar(a));
+operator!(Sub, sub, |a, b| a.sub_scalar(b), |a, b| b.neg().add_scalar(a));
+operator!(Mul, mul, |a, b| a.mul_scalar(b), |a, b| b.mul_scalar(a));
+operator!(Div, div, |a, b| a.mul_scalar(1.0 / b), |a, b| b
+    .recip()
+    .mul_scalar(a));
 
 impl Neg for Expression {
     type Output = Self;

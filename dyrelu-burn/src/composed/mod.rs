@@ -1,5 +1,7 @@
 //! The layer on Burn's tensor operations: any backend, device and float type.
 //!
+//! No tensor is divided by a number: Burn 0.22.1 computes the gradient of that in `f32`, for `f64` too.
+//!
 //! x → pool → hyper → coefficients (→ attention) → pieces → y, as in the kernels, with all spatial axes in one.
 
 mod expression;
@@ -140,7 +142,7 @@ pub(crate) fn attention(
         let bias = cast(parameters.vector("attention.norm.bias"), dtype);
         scores = normalise(statistics, scores) * weight.unsqueeze() + bias.unsqueeze();
     }
-    activation::softmax(scores.div_scalar(scaling.temperature), 2)
+    activation::softmax(scores.mul_scalar(1.0 / scaling.temperature), 2)
         .mul_scalar(scaling.gamma(positions))
         .clamp_max(scaling.cut_off)
 }

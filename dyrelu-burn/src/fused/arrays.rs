@@ -26,14 +26,19 @@ pub(super) fn dense<T: Number>(tensor: FlexTensor) -> FlexTensor {
 /// The elements of a [dense](dense) tensor.
 pub(super) fn view<T: Number>(tensor: &FlexTensor) -> ArrayViewD<'_, T> {
     let layout = tensor.layout();
-    let strides: Vec<_> = layout
-        .strides()
-        .iter()
-        .map(|stride| stride.unsigned_abs())
-        .collect();
-    let shape = IxDyn(layout.shape().as_slice()).strides(IxDyn(&strides));
-    let start = layout.start_offset().min(T::storage(tensor).len());
-    ArrayViewD::from_shape(shape, &T::storage(tensor)[start..]).expect("a layout within the memory")
+    let shape = IxDyn(layout.shape().as_slice());
+    let view = if layout.num_elements() == 0 {
+        ArrayViewD::from_shape(shape, &[])
+    } else {
+        let strides: Vec<_> = layout
+            .strides()
+            .iter()
+            .map(|stride| stride.unsigned_abs())
+            .collect();
+        let elements = &T::storage(tensor)[layout.start_offset()..];
+        ArrayViewD::from_shape(shape.strides(IxDyn(&strides)), elements)
+    };
+    view.expect("a layout within the memory")
 }
 
 /// The elements to be changed, if they are in standard layout and nobody else's.
