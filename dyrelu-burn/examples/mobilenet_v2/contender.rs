@@ -36,7 +36,7 @@ pub(crate) struct Outcome {
 
 impl Outcome {
     /// Before the first run.
-    pub(crate) fn of(contender: &Contender) -> Self {
+    pub(crate) fn of(contender: Contender) -> Self {
         Self {
             name: contender.name(),
             runs: Vec::new(),

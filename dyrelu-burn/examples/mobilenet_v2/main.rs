@@ -89,7 +89,7 @@ fn compare(options: &Options) -> Result<()> {
         .map_err(|error| format!("cannot create the directory `{}`: {error}", output.display()))?;
     check_settings(options, &plan)?;
     println!("{}\n", introduction(options, &plan));
-    let mut outcomes: Vec<_> = options.activations.iter().map(Outcome::of).collect();
+    let mut outcomes: Vec<_> = options.activations.iter().copied().map(Outcome::of).collect();
     for seed in 0..options.seeds {
         for (contender, outcome) in options.activations.iter().zip(&mut outcomes) {
             outcome.runs.push(contender.run(&plan, seed.into(), output)?);
