@@ -15,12 +15,20 @@
 mod activation;
 mod adam;
 mod convolution;
+#[path = "../data/dataset.rs"]
 mod dataset;
+#[path = "../report/drawing.rs"]
+mod drawing;
+mod exhibits;
+#[path = "../data/idx.rs"]
 mod idx;
 mod loss;
+#[path = "../report/markdown.rs"]
+mod markdown;
 mod network;
 mod plots;
 mod response;
+#[path = "../report/spread.rs"]
 mod spread;
 mod table;
 mod training;
@@ -37,7 +45,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use activation::{Dynamic, Relu};
-use dataset::Dataset;
+use dataset::{Dataset, Maps};
 use plots::{learning_curves, trained_activations};
 use table::table;
 use training::{Contender, Plan};
@@ -57,9 +65,6 @@ struct DyReluC;
     piece = |x, a, b, c| a * x * sigmoid(b * x) + c,
 )]
 struct DySwish;
-
-/// Batches of maps, `[N, C, H, W]`.
-type Maps = ndarray::Array4<f32>;
 
 type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
@@ -149,7 +154,7 @@ fn plan(options: &Options) -> Result<Plan> {
         );
     }
     Ok(Plan {
-        exhibits: dataset.test.by_brightness(trained_activations::EXHIBITS),
+        exhibits: exhibits::by_brightness(&dataset.test, trained_activations::EXHIBITS),
         dataset,
         jitter,
         epochs: options.epochs.into(),

@@ -1,7 +1,6 @@
-//! The result as a table, in aligned Markdown.
+//! The result as a table.
 
-use std::array;
-
+use crate::markdown;
 use crate::spread::Spread;
 use crate::training::{Epoch, Outcome};
 
@@ -13,25 +12,13 @@ const COLUMNS: [&str; 5] = [
     "training, s",
 ];
 
-type Row = [String; COLUMNS.len()];
-
 /// A row for each outcome, below a header.
 pub(crate) fn table(outcomes: &[Outcome]) -> String {
-    let header = COLUMNS.map(str::to_owned);
-    let rows: Vec<Row> = outcomes.iter().map(row).collect();
-    let widths = array::from_fn(|column| {
-        let cells = rows.iter().chain([&header]).map(|row| &row[column]);
-        cells
-            .map(|cell| cell.chars().count())
-            .max()
-            .expect("there is a header")
-    });
-    let mut lines = vec![line(&header, widths), rule(widths)];
-    lines.extend(rows.iter().map(|row| line(row, widths)));
-    lines.concat()
+    let rows: Vec<_> = outcomes.iter().map(row).collect();
+    markdown::table(COLUMNS, &rows)
 }
 
-fn row(Outcome { name, runs }: &Outcome) -> Row {
+fn row(Outcome { name, runs }: &Outcome) -> [String; COLUMNS.len()] {
     let last =
         |value: fn(&Epoch) -> f32| Spread::of(runs.iter().filter_map(|run| run.epochs.last()).map(value));
     let seconds = Spread::of(runs.iter().map(|run| run.duration.as_secs_f32()));
@@ -42,24 +29,6 @@ fn row(Outcome { name, runs }: &Outcome) -> Row {
         runs[0].parameters.to_string(),
         format!("{:.1}", seconds.mean),
     ]
-}
-
-/// The first cell to the left, the numbers to the right.
-fn line([name, numbers @ ..]: &Row, [width, widths @ ..]: [usize; COLUMNS.len()]) -> String {
-    let mut cells = vec![format!("{name:<width$}")];
-    cells.extend(
-        numbers
-            .iter()
-            .zip(widths)
-            .map(|(number, width)| format!("{number:>width$}")),
-    );
-    format!("| {} |\n", cells.join(" | "))
-}
-
-/// What tells Markdown about this alignment.
-fn rule(widths: [usize; COLUMNS.len()]) -> String {
-    let [name, numbers @ ..] = widths.map(|width| "-".repeat(width + 1));
-    format!("|:{name}|{}:|\n", numbers.join(":|"))
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use std::path::Path;
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
-use super::{Area, GRID, INK, padded, text};
 use crate::Result;
+use crate::drawing::{Area, GRID, INK, padded, text};
 use crate::spread::Spread;
 use crate::training::{Epoch, Outcome};
 

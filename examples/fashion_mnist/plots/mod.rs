@@ -1,29 +1,4 @@
-//! The pictures, as SVG: viewers bring the fonts, so none are needed here.
+//! The pictures.
 
 pub(crate) mod learning_curves;
 pub(crate) mod trained_activations;
-
-use std::ops::Range;
-
-use plotters::coord::Shift;
-use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
-
-type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-
-const INK: RGBColor = RGBColor(51, 51, 51);
-const GRID: RGBColor = RGBColor(229, 229, 229);
-
-/// Text of this size with its anchor here.
-fn text(size: i32, horizontal: HPos) -> TextStyle<'static> {
-    let anchor = Pos::new(horizontal, VPos::Center);
-    TextStyle::from(("sans-serif", size)).pos(anchor).color(&INK)
-}
-
-/// The range of some values, with a little space on both sides.
-fn padded(values: impl Iterator<Item = f32> + Clone) -> Range<f32> {
-    let smallest = values.clone().fold(f32::INFINITY, f32::min);
-    let largest = values.fold(f32::NEG_INFINITY, f32::max);
-    let space = 0.04 * (largest - smallest).max(0.1);
-    smallest - space..largest + space
-}

@@ -7,9 +7,9 @@ use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
-use super::{Area, GRID, INK, padded, text};
 use crate::Result;
 use crate::dataset::{CLASSES, SIDE, Split};
+use crate::drawing::{Area, GRID, INK, padded, text};
 use crate::response::Response;
 use crate::training::Outcome;
 

@@ -1,0 +1,4 @@
+//! The pictures.
+
+pub(crate) mod learning_curves;
+pub(crate) mod trained_activations;
