@@ -107,18 +107,15 @@ fn check_shape<A: DynamicActivation, T: dyrelu::Scalar, const D: usize>(shape: [
         .unwrap_or(if A::HYPER.layers == 0 { 24 } else { 6 });
     let context = has_context::<A>().then(|| numbers::<T>(&[shape[0], inputs, 2], 0.3));
 
-    let (expected, cache, grads) = match &context {
-        Some(context) => {
-            let layer = ndarray.with_context(context).unwrap();
-            let (y, cache) = layer.forward_train(&x).unwrap();
-            let grads = layer.backward(&x, &cache, &grad_y).unwrap();
-            (y, cache, grads)
-        }
-        None => {
-            let (y, cache) = ndarray.forward_train(&x).unwrap();
-            let grads = ndarray.backward(&x, &cache, &grad_y).unwrap();
-            (y, cache, grads)
-        }
+    let (expected, cache, grads) = {
+        let layer = match &context {
+            Some(context) => ndarray.with_context(context),
+            None => ndarray.bare(),
+        };
+        let layer = layer.unwrap();
+        let (y, cache) = layer.forward_train(&x).unwrap();
+        let grads = layer.backward(&x, &cache, &grad_y).unwrap();
+        (y, cache, grads)
     };
     ndarray.update_statistics(&cache).unwrap();
 
