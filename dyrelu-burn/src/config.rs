@@ -5,7 +5,8 @@ use burn::config::Config;
 use burn::tensor::Device;
 use dyrelu_core::{DynamicActivation, Error, LayerBuilder, Scalar};
 
-/// The options of a [`Layer`], those of [`LayerBuilder`] but for the seed: parameters are drawn by the device.
+/// The options of a [`Layer`], those of [`LayerBuilder`] but for the seed: parameters are drawn by the device; and the zero
+/// initialisation.
 ///
 /// ```
 /// use burn::tensor::Device;
@@ -42,6 +43,14 @@ pub struct LayerConfig {
     pub average_attention: Option<f64>,
     /// The largest value of that attention, see [`LayerBuilder::cut_off`].
     pub cut_off: Option<f64>,
+    /// Whether the last layer of the hyper function and the attention begin with zeros instead of random numbers.
+    ///
+    /// Then the layer begins as a static activation, whose coefficients are init + λ · squash(0): DY-ReLU-A and -B begin as
+    /// ReLU, and so can take its place in a trained network. In mode C the attention begins with its average, 1/3 unless
+    /// [`average_attention`](Self::average_attention) says otherwise. `fc1` has no gradient before `fc2` has moved, that
+    /// is, in the first step.
+    #[config(default = false)]
+    pub zero_init: bool,
 }
 
 impl LayerConfig {

@@ -14,7 +14,7 @@ use burn::tensor::{Device, Tensor};
 use core::fmt;
 use core::marker::PhantomData;
 use dyrelu_core::kernels::attention::Scaling;
-use dyrelu_core::{Attention, DynamicActivation, Error, Sharing};
+use dyrelu_core::{Attention, Declaration, DynamicActivation, Error, Initial, Sharing};
 
 /// A dynamic activation `A` with its parameters, for inputs of shape `[N, C, ...]`.
 ///
@@ -83,13 +83,30 @@ pub struct Layer<A: DynamicActivation> {
 impl<A: DynamicActivation> Layer<A> {
     pub(crate) fn new(config: LayerConfig, device: &Device) -> Result<Self, Error> {
         let builder = config.builder::<A, f32>();
-        let (declarations, scaling) = (builder.declarations()?, builder.attention_scaling()?);
+        let (mut declarations, scaling) = (builder.declarations()?, builder.attention_scaling()?);
         let first = declarations
             .iter()
             .find(|declaration| declaration.name == "fc1.weight");
+        let hidden = first.map_or(0, |weight| weight.shape[0]);
         let normalised = A::SHARING == Sharing::Unshared && A::ATTENTION == Attention::Normalised;
+        if config.zero_init {
+            // Of a normalised attention the norm, as the gradient of scores that are all equal is large.
+            let attention = if normalised {
+                "attention.norm."
+            } else {
+                "attention."
+            };
+            for Declaration { name, initial, .. } in &mut declarations {
+                if ["fc.", "fc2.", attention]
+                    .iter()
+                    .any(|layer| name.starts_with(layer))
+                {
+                    *initial = Initial::Constant(0.0);
+                }
+            }
+        }
         Ok(Self {
-            hidden: first.map_or(0, |weight| weight.shape[0]),
+            hidden,
             scaling,
             parameters: Parameters::new(declarations, device),
             statistics: normalised.then(|| Statistics::new(device)),

@@ -15,3 +15,13 @@ pub use activation::Activation;
 pub use config::LayerConfig;
 pub use layer::Layer;
 pub use with_context::WithContext;
+
+/// The examples of the documents are tests.
+#[cfg(doctest)]
+mod documents {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+
+    #[doc = include_str!("../../docs/burn.md")]
+    struct Guide;
+}

@@ -2,7 +2,7 @@
 
 use burn::module::{Devices, Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::nn::Initializer;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 use dyrelu_core::{Declaration, Initial};
 
 /// The type of the container that Burn's visitors are told. It is none of those whose weights an adapter would transpose:
@@ -50,7 +50,7 @@ impl Parameters {
     /// The vector of this name.
     pub(crate) fn vector(&self, name: &str) -> Tensor<1> {
         match self.find(name) {
-            Parameter::Vector(vector) => vector.val(),
+            Parameter::Vector(vector) => dequantised(vector.val()),
             Parameter::Matrix(_) => unreachable!("`{name}` is a matrix"),
         }
     }
@@ -58,8 +58,8 @@ impl Parameters {
     /// The matrix of this name; a vector has one column.
     pub(crate) fn matrix(&self, name: &str) -> Tensor<2> {
         match self.find(name) {
-            Parameter::Vector(vector) => vector.val().unsqueeze_dim(1),
-            Parameter::Matrix(matrix) => matrix.val(),
+            Parameter::Vector(vector) => dequantised(vector.val()).unsqueeze_dim(1),
+            Parameter::Matrix(matrix) => dequantised(matrix.val()),
         }
     }
 
@@ -72,8 +72,8 @@ impl Parameters {
     /// All values one after the other, if there are any.
     pub(crate) fn flat(&self) -> Option<Tensor<1>> {
         let values = self.0.iter().map(|(_, parameter)| match parameter {
-            Parameter::Vector(vector) => vector.val(),
-            Parameter::Matrix(matrix) => matrix.val().flatten(0, 1),
+            Parameter::Vector(vector) => dequantised(vector.val()),
+            Parameter::Matrix(matrix) => dequantised(matrix.val()).flatten(0, 1),
         });
         let values: Vec<_> = values.collect();
         (!values.is_empty()).then(|| Tensor::cat(values, 0))
@@ -86,6 +86,15 @@ impl Parameters {
                 .map(|(name, parameter)| (name, with(name, parameter)))
                 .collect(),
         )
+    }
+}
+
+/// The numbers of a tensor that may be quantised.
+fn dequantised<const D: usize>(tensor: Tensor<D>) -> Tensor<D> {
+    if matches!(tensor.dtype(), DType::QFloat(_)) {
+        tensor.dequantize()
+    } else {
+        tensor
     }
 }
 
