@@ -9,8 +9,9 @@
 //! result there. For both, x and all parameters require gradients, and the loss is Σ g · y for a fixed g, whose own time is part
 //! of all numbers. Other programs disturb a measurement only upwards, so all take turns, and the shortest time counts.
 //!
-//! The allocator of glibc returns buffers of this size to the system and asks for them again, which costs more than a
-//! kernel. For all columns alike, the program starts itself again with that switched off.
+//! The allocator keeps its memory, for all columns alike: see `environment`.
+
+mod environment;
 
 use burn::nn::Relu;
 use burn::tensor::{Device, Distribution, Tensor};
@@ -18,32 +19,13 @@ use dyrelu::DynamicActivation;
 use dyrelu::gallery::{DyReluA, DyReluB, DyReluC, DynamicSwish};
 use dyrelu_burn::{Layer, LayerConfig};
 use std::hint::black_box;
-use std::process::{Command, exit};
 use std::time::{Duration, Instant};
 
 const SHAPE: [usize; 4] = [8, 64, 56, 56];
 const ROUNDS: usize = 60;
 
-/// One thread, and memory that stays with the process.
-const ENVIRONMENT: [(&str, &str); 4] = [
-    ("RAYON_NUM_THREADS", "1"),
-    ("MALLOC_TRIM_THRESHOLD_", "4000000000"),
-    ("MALLOC_MMAP_THRESHOLD_", "4000000000"),
-    ("MALLOC_TOP_PAD_", "67108864"),
-];
-
 fn main() {
-    if ENVIRONMENT
-        .iter()
-        .any(|(name, value)| std::env::var(name).as_deref() != Ok(value))
-    {
-        let program = std::env::current_exe().expect("this program");
-        let status = Command::new(program)
-            .envs(ENVIRONMENT)
-            .status()
-            .expect("this program again");
-        exit(status.code().unwrap_or(1));
-    }
+    environment::prepare();
     println!(
         "Times in ms. × is how often the fused time fits into the other one, or that of ReLU into the fused one.\n"
     );

@@ -123,7 +123,7 @@ impl Checkpointer<ModuleRecord> for ModelCheckpointer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tests::turn;
+    use crate::turn::turn;
     use burn::module::Module;
     use burn::nn::LinearConfig;
     use burn::optim::SgdConfig;

@@ -45,6 +45,8 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod training;
+#[cfg(test)]
+mod turn;
 mod unit;
 mod visitor;
 

@@ -42,7 +42,7 @@ pub(crate) fn hidden(config: &LayerConfig) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tests::turn;
+    use crate::turn::turn;
     use burn::module::Param;
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::nn::{PRelu, Relu};
@@ -21,12 +21,7 @@ use crate::network::{Network, NetworkConfig};
 use crate::relu_se::ReluSe;
 use crate::run::Run;
 use crate::training::{Plan, TrainingConfig, train};
-
-/// Burn's random numbers are those of the whole process: tests that draw some take turns.
-pub(crate) fn turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
+use crate::turn::turn;
 
 fn device() -> Device {
     Device::flex().autodiff()
