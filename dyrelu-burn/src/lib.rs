@@ -1,4 +1,4 @@
-//! Dynamic activations of [dyrelu](https://docs.rs/dyrelu) as modules of [Burn](https://burn.dev).
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
 mod activation;
@@ -19,9 +19,6 @@ pub use with_context::WithContext;
 /// The examples of the documents are tests.
 #[cfg(doctest)]
 mod documents {
-    #[doc = include_str!("../README.md")]
-    struct Readme;
-
     #[doc = include_str!("../../docs/burn.md")]
     struct Guide;
 }
