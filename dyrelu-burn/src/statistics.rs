@@ -33,15 +33,15 @@ impl Statistics {
         self.training.is_enabled()
     }
 
-    /// The mean and the variance, `[1]`.
-    pub(crate) fn values(&self) -> [Tensor<1>; 2] {
-        [self.running_mean.value_sync(), self.running_var.value_sync()]
+    /// The mean and the variance, `[1]`, on this device: clones share them, also those that were forked to another one.
+    pub(crate) fn values(&self, device: &Device) -> [Tensor<1>; 2] {
+        [&self.running_mean, &self.running_var].map(|running| running.value_sync().to_device(device))
     }
 
     /// The mean and the variance.
     #[cfg(feature = "flex")]
     pub(crate) fn numbers(&self) -> [f64; 2] {
-        self.values().map(|value| value.into_scalar())
+        [&self.running_mean, &self.running_var].map(|running| running.value_sync().into_scalar())
     }
 
     /// Replaces both.
@@ -55,7 +55,7 @@ impl Statistics {
     /// Moves towards the mean and the unbiased variance of a batch.
     pub(crate) fn update(&self, mean: Tensor<1>, variance: Tensor<1>) {
         for (running, batch) in [(&self.running_mean, mean), (&self.running_var, variance)] {
-            let value = running.value_sync();
+            let value = running.value_sync().to_device(&batch.device());
             let batch = cast(batch.detach(), value.dtype());
             running.update((value.mul_scalar(1.0 - MOMENTUM) + batch.mul_scalar(MOMENTUM)).detach());
         }

@@ -126,6 +126,7 @@ fn plan(options: &Options) -> Result<Plan> {
     Ok(Plan {
         network,
         training: TrainingConfig::new(options.epochs.into(), options.batch.into()),
+        devices: options.devices()?,
         side: options.resolution.into(),
         train: Arc::new(train),
         test: Arc::new(test),

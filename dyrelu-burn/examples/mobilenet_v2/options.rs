@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use burn::tensor::Device;
+use burn::tensor::remote::RemoteHost;
 use clap::{Parser, ValueEnum};
 
 use crate::contender::Contender;
@@ -62,6 +64,10 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) plain: bool,
 
+    /// Train on these servers, each on a part of every batch, instead of this machine; the example `many_machines` starts them
+    #[arg(long, value_name = "URLS", value_delimiter = ',')]
+    pub(crate) servers: Vec<String>,
+
     /// Directory for the results; created if it is missing
     #[arg(long, value_name = "DIR", default_value = "examples/output/mobilenet_v2")]
     pub(crate) output: PathBuf,
@@ -76,6 +82,25 @@ pub(crate) enum Architecture {
 }
 
 impl Options {
+    /// Where to train.
+    pub(crate) fn devices(&self) -> Result<Vec<Device>, String> {
+        if self.servers.is_empty() {
+            return Ok(vec![Device::flex().autodiff()]);
+        }
+        if !usize::from(self.batch).is_multiple_of(self.servers.len()) {
+            return Err(format!(
+                "a batch of {} images cannot be divided by {} servers",
+                self.batch,
+                self.servers.len()
+            ));
+        }
+        let connect = |url: &String| {
+            let device = Device::remote_options(&RemoteHost::websocket(url)).init();
+            device.map_err(|error| format!("cannot connect to the server `{url}`: {error}"))
+        };
+        self.servers.iter().map(connect).collect()
+    }
+
     pub(crate) fn network(&self) -> Result<NetworkConfig, String> {
         match self.network {
             Architecture::Reference => {

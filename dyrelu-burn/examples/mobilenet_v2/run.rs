@@ -6,7 +6,6 @@ use std::path::Path;
 use burn::data::dataloader::DataLoader;
 use burn::module::Module;
 use burn::tensor::Device;
-use burn::train::ExecutionStrategy;
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
@@ -45,12 +44,10 @@ impl Run {
         if path.exists() {
             return Self::read(&path);
         }
-        let device = Device::flex().autodiff();
-        let strategy = ExecutionStrategy::single(device.clone());
-        let (network, epochs) = training::train::<A, P>(plan, label, seed, directory, strategy)?;
+        let (network, epochs) = training::train::<A, P>(plan, label, seed, directory)?;
         let run = Self {
             seed,
-            parameters: plan.network.init::<A, P>(&device).parameters(),
+            parameters: plan.network.init::<A, P>(&Device::flex().autodiff()).parameters(),
             multiply_adds: plan.network.multiply_adds::<A, P>(plan.side),
             epochs,
             portraits: portraits(plan, &network)?,

@@ -8,7 +8,6 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::nn::{PRelu, Relu};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Distribution, Tensor};
-use burn::train::ExecutionStrategy;
 use dyrelu_burn::Layer;
 use ndarray::Array1;
 
@@ -170,6 +169,7 @@ fn plan(epochs: usize) -> Plan {
     Plan {
         network: NetworkConfig::reference(2),
         training: TrainingConfig::new(epochs, 8),
+        devices: vec![device()],
         side: 14,
         train: split(80),
         test: split(20),
@@ -177,8 +177,7 @@ fn plan(epochs: usize) -> Plan {
 }
 
 fn train_in<A: Candidate>(directory: &Path, epochs: usize) -> (Network<A, Identity>, Vec<Epoch>) {
-    let strategy = ExecutionStrategy::single(device());
-    train(&plan(epochs), "test", 1, directory, strategy).unwrap()
+    train(&plan(epochs), "test", 1, directory).unwrap()
 }
 
 #[test]
@@ -190,6 +189,20 @@ fn a_simple_task_is_learnt() {
     assert!(epochs[3].loss < epochs[0].loss);
     assert!(epochs[3].accuracy > 99.0, "{}", epochs[3].accuracy);
     assert!(epochs.iter().all(|epoch| epoch.losses.len() == 10));
+}
+
+#[test]
+fn devices_share_each_batch() {
+    let _turn = turn();
+    let directory = tempfile::tempdir().unwrap();
+    let plan = Plan {
+        devices: vec![device(), device()],
+        ..plan(4)
+    };
+    let (_, epochs) = train::<Layer<DyReluB>, Identity>(&plan, "test", 1, directory.path()).unwrap();
+    assert_eq!(epochs.len(), 4);
+    assert!(epochs[3].loss < epochs[0].loss);
+    assert!(epochs[3].accuracy > 90.0, "{}", epochs[3].accuracy);
 }
 
 /// The values of all parameters and running statistics.

@@ -10,7 +10,7 @@ use burn::optim::ModuleOptimizer;
 use burn::tensor::Device;
 use burn::train::checkpoint::KeepLastNCheckpoints;
 use burn::train::metric::{AccuracyMetric, LossMetric};
-use burn::train::{ExecutionStrategy, Learner, SupervisedTraining, TrainingStrategy};
+use burn::train::{ExecutionStrategy, Learner, MultiDeviceOptim, SupervisedTraining, TrainingStrategy};
 
 use crate::Result;
 use crate::batches::Batches;
@@ -44,6 +44,8 @@ pub(crate) struct TrainingConfig {
 pub(crate) struct Plan {
     pub(crate) network: NetworkConfig,
     pub(crate) training: TrainingConfig,
+    /// Where the networks are trained: at least one.
+    pub(crate) devices: Vec<Device>,
     /// To which the images are scaled.
     pub(crate) side: usize,
     pub(crate) train: Arc<Split>,
@@ -57,7 +59,10 @@ pub(crate) struct Interrupted {
     label: String,
 }
 
-/// Trains a network on the devices of a strategy; the trained network and its epochs.
+/// Trains a network; the trained network and its epochs.
+///
+/// Several devices share each batch. Burn sums their gradients, which are those of means over their parts: a fraction of the rate
+/// makes it the training of one device, but for the normalisations, which see their part only.
 ///
 /// The state after each epoch is kept in a directory. If there is one from an earlier call, training goes on from there, with
 /// the same result as without a break.
@@ -66,9 +71,9 @@ pub(crate) fn train<A: Candidate, P: Candidate>(
     label: &str,
     seed: u64,
     directory: &Path,
-    strategy: ExecutionStrategy,
 ) -> Result<(Network<A, P>, Vec<Epoch>)> {
     let TrainingConfig { epochs, batch, .. } = plan.training;
+    let replicas = plan.devices.len();
     let checkpoints = Checkpoints::new(directory.join("checkpoint"))?;
     let done = checkpoints.latest();
     let journal = match done {
@@ -77,10 +82,12 @@ pub(crate) fn train<A: Candidate, P: Candidate>(
     };
 
     let first = done.unwrap_or(0);
-    let train = Batches::of(&plan.train, batch, plan.side).shuffled(seed, first as u64);
+    let train = Batches::of(&plan.train, batch / replicas, plan.side).shuffled(seed, first as u64);
     let test = Batches::of(&plan.test, TEST_BATCH, plan.side);
-    let steps = epochs * train.count() / replicas(&strategy);
-    let learner = learner::<A, P>(plan, seed, steps, strategy.main_device());
+    let steps = epochs * train.count() / replicas;
+    let rate = plan.training.rate / replicas as f64;
+    let schedule = WarmUpCosine::new(rate, steps);
+    let learner = learner::<A, P>(plan, seed, schedule);
     let mut training = SupervisedTraining::new(directory, Arc::new(train), Arc::new(test))
         .num_epochs(epochs)
         .metrics((AccuracyMetric::new(), LossMetric::new()))
@@ -95,7 +102,7 @@ pub(crate) fn train<A: Candidate, P: Candidate>(
         .with_checkpointing_strategy(KeepLastNCheckpoints::new(2))
         // It serves one training per process, and writes a line for each step.
         .with_application_logger(None)
-        .with_training_strategy(TrainingStrategy::Default(strategy))
+        .with_training_strategy(TrainingStrategy::Default(strategy(&plan.devices)))
         .label(label);
     if let Some(epoch) = done {
         training = training.checkpoint(epoch);
@@ -118,12 +125,10 @@ pub(crate) fn train<A: Candidate, P: Candidate>(
     Ok((result.model, checkpoints.journal(epochs)?))
 }
 
-/// How many batches make a step.
-fn replicas(strategy: &ExecutionStrategy) -> usize {
-    match strategy {
-        ExecutionStrategy::SingleDevice(_) => 1,
-        ExecutionStrategy::MultiDevice(devices, _)
-        | ExecutionStrategy::DistributedDataParallel { devices, .. } => devices.len(),
+fn strategy(devices: &[Device]) -> ExecutionStrategy {
+    match devices {
+        [device] => ExecutionStrategy::single(device.clone()),
+        _ => ExecutionStrategy::multi(devices.to_vec(), MultiDeviceOptim::OptimMainDevice),
     }
 }
 
@@ -136,18 +141,18 @@ pub(crate) fn clean_up(directory: &Path) -> Result<()> {
 fn learner<A: Candidate, P: Candidate>(
     plan: &Plan,
     seed: u64,
-    steps: usize,
-    device: &Device,
+    schedule: WarmUpCosine,
 ) -> Learner<Network<A, P>> {
     let TrainingConfig {
-        rate,
         momentum,
         weight_decay,
         ..
     } = plan.training;
+    // On this machine, wherever it is trained: the same network for a seed.
+    let device = Device::flex().autodiff();
     device.seed(seed);
     // Parameters would come into being when they are first used, with random numbers in that order.
-    let network = plan.network.init::<A, P>(device).materialize();
+    let network = plan.network.init::<A, P>(&device).materialize();
     let optimizer = ModuleOptimizer::from(SgdOnMatrices::new(momentum, weight_decay));
-    Learner::new(network, optimizer, WarmUpCosine::new(rate, steps))
+    Learner::new(network, optimizer, schedule)
 }

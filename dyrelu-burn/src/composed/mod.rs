@@ -160,7 +160,9 @@ fn normalise(statistics: &Statistics, scores: Tensor<3>) -> Tensor<3> {
         }
         (centred, variance)
     } else {
-        let [mean, variance] = statistics.values().map(|value| cast(value, dtype));
+        let [mean, variance] = statistics
+            .values(&scores.device())
+            .map(|value| cast(value, dtype));
         (scores - mean.unsqueeze(), variance)
     };
     centred / variance.add_scalar(EPSILON).sqrt().unsqueeze()
