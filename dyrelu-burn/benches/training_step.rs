@@ -27,6 +27,8 @@ mod identity;
 mod idx;
 #[path = "../examples/mobilenet_v2/network.rs"]
 mod network;
+#[path = "../examples/mobilenet_v2/norm.rs"]
+mod norm;
 #[path = "../examples/mobilenet_v2/relu_se.rs"]
 mod relu_se;
 #[cfg(test)]

@@ -70,7 +70,8 @@ impl LayerConfig {
     ///
     /// # Errors
     ///
-    /// [`Error::Option`], see [`LayerBuilder::build`].
+    /// [`Error::Option`], see [`LayerBuilder::build`]. That `DYRELU_LEVEL` names no level of this machine is found by the first
+    /// forward pass on Flex, which panics.
     pub fn try_init<A: DynamicActivation>(&self, device: &Device) -> Result<Layer<A>, Error> {
         Layer::new(self.clone(), device)
     }

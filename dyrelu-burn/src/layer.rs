@@ -157,7 +157,8 @@ impl<A: DynamicActivation> Layer<A> {
         self.bare().coefficients(x)
     }
 
-    /// The spatial attention π of mode C for x, `[N, S]` with S positions; `None` in modes A and B.
+    /// The spatial attention π of mode C for x, `[N, S]` with S positions; `None` in modes A and B. Running statistics stay what
+    /// they are.
     ///
     /// # Panics
     ///
@@ -279,8 +280,6 @@ impl<A: DynamicActivation> fmt::Debug for Layer<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct(A::NAME)
             .field("config", &self.config)
-            .field("parameters", &self.parameters)
-            .field("statistics", &self.statistics)
             .finish_non_exhaustive()
     }
 }

@@ -149,7 +149,9 @@ impl<A: DynamicActivation> WithContext<'_, A> {
             .into_iter()
             .map(|pieces| pieces.into_iter().map(|piece| cast(piece, x.dtype())).collect())
             .collect();
-        let attention = self.attention_of(&x).map(|attention| cast(attention, x.dtype()));
+        let attention = self
+            .attention_of(&x, true)
+            .map(|attention| cast(attention, x.dtype()));
         let groups = self.layer.config().groups.unwrap_or(1);
         composed::apply::<A>(&x, groups, &coefficients, attention).reshape(shape)
     }
@@ -184,7 +186,7 @@ impl<A: DynamicActivation> WithContext<'_, A> {
     #[must_use]
     pub fn attention<const D: usize>(&self, x: Tensor<D>) -> Option<Tensor<2>> {
         self.check(&x);
-        self.attention_of(&with_one_spatial_axis(x))
+        self.attention_of(&with_one_spatial_axis(x), false)
             .map(|attention| attention.squeeze_dim(1))
     }
 
@@ -198,7 +200,7 @@ impl<A: DynamicActivation> WithContext<'_, A> {
         composed::coefficients::<A>(&self.layer.parameters, context, dtype)
     }
 
-    fn attention_of(&self, x: &Tensor<3>) -> Option<Tensor<3>> {
+    fn attention_of(&self, x: &Tensor<3>, moves: bool) -> Option<Tensor<3>> {
         (A::SHARING == Sharing::Unshared).then(|| {
             let Layer {
                 parameters,
@@ -206,7 +208,7 @@ impl<A: DynamicActivation> WithContext<'_, A> {
                 ..
             } = self.layer;
             let x = cast(x.clone(), wide(x.dtype()));
-            composed::attention(parameters, statistics.as_ref(), self.layer.scaling, x)
+            composed::attention(parameters, statistics.as_ref(), self.layer.scaling, x, moves)
         })
     }
 

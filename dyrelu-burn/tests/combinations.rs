@@ -5,11 +5,11 @@ mod common;
 
 use burn::module::Module;
 use burn::tensor::{DType, Device, Distribution, Tensor};
-use common::{array, assert_close, gradients, parameters, training_devices};
-use dyrelu::DynamicActivation;
+use common::{Path, array, assert_close, gradients, parameters, tensor, training_devices};
 use dyrelu::gallery::{
     DyHeadBetween, DyReluA, DyReluB, DyReluC, DyReluNormalised, DyShiftMax, DynamicSwish, PRelu,
 };
+use dyrelu::{DynamicActivation, dynamic_activation};
 use dyrelu_burn::{Layer, LayerConfig};
 
 fn layer<A: DynamicActivation>(device: &Device) -> Layer<A> {
@@ -271,6 +271,89 @@ fn a_layer_may_stand_in_two_places_and_threads() {
             }
         });
     }
+}
+
+#[dynamic_activation(
+    k = 1, share = "spatial", learned(a = 1.0),
+    piece = |x, a| a * (softplus(x) + exp_m1(-abs(x)) + ln_1p(abs(x)) + tanh(x) + sigmoid(x) + relu(x) + clamp(x, -1, 1))
+)]
+struct Functions;
+
+#[test]
+fn gradients_are_those_of_the_kernels_at_zero_and_far_from_it() {
+    let device = Device::flex().autodiff();
+    let layer: Layer<Functions> = LayerConfig::new(6).init(&device);
+    let x = [
+        -100.0, -30.0, -17.0, -2.0, -1e-3, -1e-6, -1e-9, 0.0, 1e-9, 1e-6, 1e-3, 2.0, 17.0, 30.0, 85.0, 100.0,
+        -0.0, 0.5,
+    ];
+    let x = ndarray::ArrayD::from_shape_vec(vec![3, 6], x.to_vec()).unwrap();
+    let pass = |path: Path, dtype| {
+        let leaf = tensor::<2>(&x, &device, dtype).require_grad();
+        let y = path.forward(&layer, leaf.clone());
+        let grads = y.clone().sum().backward();
+        [array(y), array(leaf.grad(&grads).unwrap())]
+    };
+    let found = pass(Path::Composed, DType::F32);
+    let expected = pass(Path::Fused, DType::F64);
+    for (found, expected) in found.iter().zip(&expected) {
+        for ((found, expected), x) in found.iter().zip(expected).zip(&x) {
+            let tolerance = 1e-5 * expected.abs().max(1.0);
+            assert!(
+                (found - expected).abs() <= tolerance,
+                "at {x}: {found}, not {expected}"
+            );
+        }
+    }
+}
+
+/// The sign of a learned zero decides about that of an infinity.
+#[dynamic_activation(k = 1, share = "spatial", piece = |x, a| x / a, learned(a = 1.0))]
+struct Quotient;
+
+#[test]
+fn clones_with_other_parameters_do_not_share_them() {
+    let device = Device::flex();
+    let layer: Layer<Quotient> = LayerConfig::new(2).init(&device);
+    let x = Tensor::<2>::ones([1, 2], &device);
+    for zero in [0.0, -0.0, 0.0] {
+        let layer = layer.clone().map(&mut Fill(zero));
+        let expected = ndarray::ArrayD::from_elem(vec![1, 2], 1.0 / zero);
+        assert_eq!(array(layer.forward(x.clone())), expected);
+        assert_eq!(array(layer.forward_composed(x.clone())), expected);
+    }
+}
+
+/// Makes all parameters the same number.
+struct Fill(f64);
+
+impl burn::module::ModuleMapper for Fill {
+    fn map_float<const D: usize>(
+        &mut self,
+        param: burn::module::Param<Tensor<D>>,
+    ) -> burn::module::Param<Tensor<D>> {
+        param.map(|value| value.full_like(self.0))
+    }
+}
+
+#[test]
+fn to_look_at_the_attention_moves_no_statistics() {
+    for (_, device) in training_devices() {
+        let layer = layer::<DyReluNormalised>(&device);
+        let before = parameters(&layer.valid());
+        assert!(layer.attention(random(&device)).is_some());
+        assert_eq!(parameters(&layer.valid()), before);
+        let _ = layer.forward(random(&device));
+        assert_ne!(parameters(&layer.valid()), before);
+    }
+}
+
+#[test]
+#[should_panic(expected = "must share a strategy")]
+fn a_layer_that_has_lost_its_checkpointing() {
+    let device = Device::flex().autodiff().gradient_checkpointing();
+    let layer = layer::<DyReluB>(&device).valid().train();
+    let _ = layer.forward(random(&device));
 }
 
 #[test]

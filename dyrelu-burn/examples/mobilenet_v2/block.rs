@@ -35,10 +35,9 @@ impl BlockConfig {
         [inputs, outputs]: [usize; 2],
         expansion: usize,
         stride: usize,
-        (reduction, at_least): (usize, usize),
+        unit: impl Fn([usize; 2]) -> UnitConfig,
     ) -> Self {
         let hidden = expansion * inputs;
-        let unit = |channels| UnitConfig::new(channels, reduction, at_least);
         Self {
             expand: (expansion > 1).then(|| unit([inputs, hidden])),
             depthwise: unit([hidden, hidden])

@@ -32,6 +32,7 @@ mod lines;
 #[path = "../../../examples/report/markdown.rs"]
 mod markdown;
 mod network;
+mod norm;
 mod optimizer;
 mod options;
 mod plots;

@@ -11,6 +11,7 @@ use dyrelu_burn::Activation;
 use crate::batches::Batch;
 use crate::block::{Block, BlockConfig};
 use crate::candidate::Candidate;
+use crate::norm::Normalisation;
 use crate::unit::{Unit, UnitConfig};
 use crate::visitor::{Apply, Place, Visitor};
 
@@ -45,6 +46,8 @@ pub(crate) struct NetworkConfig {
     pub(crate) stages: Vec<StageConfig>,
     /// Channels of the last convolution.
     pub(crate) head: usize,
+    #[config(default = "Normalisation::Batch")]
+    pub(crate) normalisation: Normalisation,
     /// Whether dynamic activations stand after the projections, too.
     pub(crate) projections: bool,
     /// Channels for each hidden unit of an activation's hyper function, and the least number of hidden units.
@@ -142,7 +145,7 @@ impl NetworkConfig {
     }
 
     fn unit(&self, channels: [usize; 2]) -> UnitConfig {
-        UnitConfig::new(channels, self.reduction, self.at_least)
+        UnitConfig::new(channels, self.normalisation, self.reduction, self.at_least)
     }
 
     fn blocks(&self) -> impl Iterator<Item = BlockConfig> {
@@ -154,7 +157,7 @@ impl NetworkConfig {
         blocks.map(move |(stage, stride)| {
             let channels = [inputs, stage.channels];
             inputs = stage.channels;
-            BlockConfig::of(channels, stage.expansion, stride, (self.reduction, self.at_least))
+            BlockConfig::of(channels, stage.expansion, stride, |channels| self.unit(channels))
         })
     }
 }

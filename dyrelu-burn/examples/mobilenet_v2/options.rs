@@ -8,6 +8,7 @@ use clap::{Parser, ValueEnum};
 
 use crate::contender::Contender;
 use crate::network::NetworkConfig;
+use crate::norm::Normalisation;
 
 /// Trains networks on Fashion-MNIST with static and dynamic activations, and compares them.
 ///
@@ -43,6 +44,10 @@ pub(crate) struct Options {
     /// MobileNetV2 [default: 0.35]
     #[arg(long, value_name = "W", value_parser = width)]
     pub(crate) width: Option<f64>,
+
+    /// Over what numbers are normalised between convolutions and activations
+    #[arg(long, value_enum, default_value_t = Normalisation::Batch)]
+    pub(crate) normalisation: Normalisation,
 
     /// Scale the images to N × N pixels
     #[arg(long, value_name = "N", default_value_t = 28, value_parser = clap::value_parser!(u16).range(8..=512))]
@@ -87,6 +92,10 @@ impl Options {
         if self.servers.is_empty() {
             return Ok(vec![Device::flex().autodiff()]);
         }
+        if self.normalisation == Normalisation::Batch {
+            return Err("on several servers use --normalisation group: replicas share running statistics, which can be \
+                        on one of the servers only".to_owned());
+        }
         if !usize::from(self.batch).is_multiple_of(self.servers.len()) {
             return Err(format!(
                 "a batch of {} images cannot be divided by {} servers",
@@ -102,6 +111,10 @@ impl Options {
     }
 
     pub(crate) fn network(&self) -> Result<NetworkConfig, String> {
+        Ok(self.architecture()?.with_normalisation(self.normalisation))
+    }
+
+    fn architecture(&self) -> Result<NetworkConfig, String> {
         match self.network {
             Architecture::Reference => {
                 let width = self.width.unwrap_or(4.0);

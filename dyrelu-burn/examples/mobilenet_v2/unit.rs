@@ -2,12 +2,13 @@
 
 use burn::config::Config;
 use burn::module::Module;
+use burn::nn::PaddingConfig2d;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
-use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
 use burn::tensor::{Device, Tensor};
 use dyrelu_burn::{Activation, LayerConfig};
 
 use crate::candidate::Candidate;
+use crate::norm::{Norm, Normalisation};
 use crate::visitor::{Place, Visitor};
 
 /// The description of a [`Unit`].
@@ -22,16 +23,17 @@ pub(crate) struct UnitConfig {
     pub(crate) stride: usize,
     #[config(default = 1)]
     pub(crate) groups: usize,
+    pub(crate) normalisation: Normalisation,
     /// Of its activation; see [`LayerConfig`].
     pub(crate) reduction: usize,
     pub(crate) at_least: usize,
 }
 
-/// A convolution without bias, batch normalisation, and an activation.
+/// A convolution without bias, a normalisation, and an activation.
 #[derive(Module, Debug)]
 pub(crate) struct Unit<A: Activation> {
     convolution: Conv2d,
-    norm: BatchNorm,
+    norm: Norm,
     activation: A,
 }
 
@@ -45,7 +47,7 @@ impl UnitConfig {
             .with_bias(false);
         Unit {
             convolution: convolution.init(device),
-            norm: BatchNormConfig::new(self.channels[1]).init(device),
+            norm: Norm::new(self.normalisation, self.channels[1], device),
             activation: A::init(&self.activation(), device),
         }
     }

@@ -248,6 +248,19 @@ impl Elementwise for Expression {
         self.map(f64::recip, Tensor::recip)
     }
 
+    /// (eˣ + 1) · tanh(x / 2), as the correction of the rounding of eˣ has no derivative at 0.
+    fn exp_m1(self) -> Self {
+        self.map(f64::exp_m1, |x| {
+            x.clone().mul_scalar(0.5).tanh() * x.exp().add_scalar(1.0)
+        })
+    }
+
+    /// With (x + |x|) / 2 for max(x, 0): the derivative at 0 is ½.
+    fn softplus(self) -> Self {
+        let abs = self.clone().abs();
+        (self + abs.clone()) * Constant(0.5) + (-abs).exp().ln_1p()
+    }
+
     fn ln_1p(self) -> Self {
         self.map(f64::ln_1p, Tensor::log1p)
     }

@@ -124,12 +124,13 @@ fn residuals<A: DynamicActivation>(parameters: &Parameters, context: Tensor<2>) 
     )
 }
 
-/// The attention π of mode C for x, `[N, 1, S]`.
+/// The attention π of mode C for x, `[N, 1, S]`. In training, a pass that `moves` the running statistics does so once.
 pub(crate) fn attention(
     parameters: &Parameters,
     statistics: Option<&Statistics>,
     scaling: Scaling,
     x: Tensor<3>,
+    moves: bool,
 ) -> Tensor<3> {
     let [samples, channels, positions] = x.dims();
     let dtype = x.dtype();
@@ -140,22 +141,22 @@ pub(crate) fn attention(
     if let Some(statistics) = statistics {
         let weight = cast(parameters.vector("attention.norm.weight"), dtype);
         let bias = cast(parameters.vector("attention.norm.bias"), dtype);
-        scores = normalise(statistics, scores) * weight.unsqueeze() + bias.unsqueeze();
+        scores = normalise(statistics, scores, moves) * weight.unsqueeze() + bias.unsqueeze();
     }
     activation::softmax(scores.mul_scalar(1.0 / scaling.temperature), 2)
         .mul_scalar(scaling.gamma(positions))
         .clamp_max(scaling.cut_off)
 }
 
-/// Scores of the mean 0 and the variance 1: in training those of this batch, which move the running statistics.
-fn normalise(statistics: &Statistics, scores: Tensor<3>) -> Tensor<3> {
+/// Scores of the mean 0 and the variance 1: in training those of this batch, which may move the running statistics.
+fn normalise(statistics: &Statistics, scores: Tensor<3>, moves: bool) -> Tensor<3> {
     let dtype = scores.dtype();
     let count = scores.shape().num_elements() as f64;
     let (centred, variance) = if statistics.is_training() && scores.is_autodiff() {
         let mean = scores.clone().mean();
         let centred = scores - mean.clone().unsqueeze();
         let variance = centred.clone().square().mean();
-        if count > 1.0 {
+        if moves && count > 1.0 {
             statistics.update(mean, variance.clone().mul_scalar(count / (count - 1.0)));
         }
         (centred, variance)

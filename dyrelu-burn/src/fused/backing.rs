@@ -56,7 +56,9 @@ fn assign<A: DynamicActivation, T: Number>(backing: &mut Layer<A, T>, parameters
     let same = backing.parameters().all(|(_, parameter)| {
         let (values, others) = rest.split_at(parameter.len());
         rest = others;
-        parameter.as_slice() == Some(values)
+        // Bit by bit: zeros of different signs are different parameters, and NaN is the same as itself.
+        let bits = |number: &T| number.to_f64().to_bits();
+        parameter.iter().map(bits).eq(values.iter().map(bits))
     });
     if same {
         return;

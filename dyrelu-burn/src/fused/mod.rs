@@ -53,7 +53,13 @@ fn forward_numbers<A: DynamicActivation, T: Number, const D: usize>(
             .and_then(Tensor::gradient_checkpointing_strategy),
         context.as_ref().and_then(Tensor::gradient_checkpointing_strategy),
     ];
-    let Some(strategy) = strategies.into_iter().flatten().next() else {
+    let mut strategies = strategies.into_iter().flatten();
+    let strategy = strategies.next();
+    if strategies.any(|other| Some(other) != strategy) {
+        // Burn says what is wrong with that.
+        return Err(x);
+    }
+    let Some(strategy) = strategy else {
         let y = operation.infer(Inputs {
             x: x.try_into_primitive::<Flex>().expect(IS_FLEX),
             parameters: parameters.map(|tensor| tensor.try_into_primitive::<Flex>().expect(IS_FLEX)),
