@@ -70,6 +70,7 @@ impl Parameters {
     }
 
     /// All values one after the other, if there are any.
+    #[cfg(feature = "flex")]
     pub(crate) fn flat(&self) -> Option<Tensor<1>> {
         let values = self.0.iter().map(|(_, parameter)| match parameter {
             Parameter::Vector(vector) => dequantised(vector.val()),
