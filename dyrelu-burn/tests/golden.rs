@@ -5,7 +5,10 @@ mod common;
 
 use burn::module::Module;
 use burn::tensor::{DType, Device, Tensor};
-use common::{Arrays, Path, array, assert_close, gradients, tensor, training_devices, with_parameters};
+use common::{
+    Arrays, Path, array, assert_close, assert_within, gradients, largest, tensor, training_devices,
+    with_parameters,
+};
 use dyrelu::safetensors::SafeTensors;
 use dyrelu::{DynamicActivation, dynamic_activation};
 use dyrelu_burn::{Layer, LayerConfig};
@@ -129,12 +132,20 @@ impl Case<'_> {
         assert_close("dx", &dx, &self.get("dx"), tolerance);
         let (found, expected) = (gradients(&layer, &grads), self.arrays("grad."));
         assert!(found.keys().eq(expected.keys()), "{found:?}");
+        // Those of the first layer are sums that cancel: in single precision they are as exact as what they are sums of.
+        let of_all = expected.values().map(largest).fold(0.0, f64::max);
         for (name, grad) in found {
+            let expected = &expected[&name];
             if name == "attention.bias" {
                 // Zero: PyTorch's sum of terms that cancel is not exactly.
                 assert!(grad.iter().all(|value| value.abs() < tolerance), "{grad}");
             } else {
-                assert_close(&name, &grad, &expected[&name], tolerance);
+                let scale = if dtype == DType::F32 {
+                    of_all
+                } else {
+                    largest(expected)
+                };
+                assert_within(&name, &grad, expected, tolerance * scale);
             }
         }
     }
