@@ -1,13 +1,13 @@
 //! [`Norm`]: what stands between a convolution and its activation.
 
-use burn::config::Config;
 use burn::module::Module;
 use burn::nn::{BatchNorm, BatchNormConfig, GroupNorm, GroupNormConfig};
 use burn::tensor::{Device, Tensor};
 use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
 
 /// Over what numbers are normalised.
-#[derive(Config, Debug, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 pub(crate) enum Normalisation {
     /// Each channel over the batch, with running statistics for inference
     Batch,
