@@ -18,8 +18,16 @@ use dyrelu_core::{Attention, Declaration, DynamicActivation, Error, Initial, Sha
 
 /// A dynamic activation `A` with its parameters, for inputs of shape `[N, C, ...]`.
 ///
-/// It computes what the [layer of the ndarray engine](dyrelu_core::Layer) does, which documents formula, shapes, ties and
-/// special numbers, and has the same parameters: the same names, shapes and files.
+/// With p the mean of x over its spatial axes and σ the logistic function (Chen et al., "Dynamic ReLU", ECCV 2020,
+/// equations 1–4):
+///
+/// ```text
+/// coefficients = init + lambda · (2σ(W₂ · relu(W₁ · p + b₁) + b₂) − 1)      a set for each sample (A) or channel (B, C)
+/// y            = combine over k of piece(x, coefficients of k)
+/// ```
+///
+/// The [layer of the ndarray engine](dyrelu_core::Layer) computes the same, and documents what a description may change, shapes, ties
+/// and special numbers. It has the same parameters: the same names, shapes and files.
 ///
 /// # Engines
 ///
