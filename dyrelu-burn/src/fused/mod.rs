@@ -25,6 +25,8 @@ pub(crate) fn forward<A: DynamicActivation, const D: usize>(
     context: Option<Tensor<3>>,
 ) -> Result<Tensor<D>, Tensor<D>> {
     match x.dtype() {
+        // First of all: elsewhere the parameters need not even be put together.
+        _ if !is_flex(&x) => Err(x),
         DType::F32 => forward_numbers::<A, f32, D>(layer, x, context),
         DType::F64 => forward_numbers::<A, f64, D>(layer, x, context),
         _ => Err(x),
@@ -40,9 +42,7 @@ fn forward_numbers<A: DynamicActivation, T: Number, const D: usize>(
     let dtype = x.dtype();
     let parameters = layer.parameters.flat().map(|parameters| cast(parameters, dtype));
     let context = context.map(|context| cast(context, dtype));
-    let is_flex =
-        is_flex(&x) && parameters.as_ref().is_none_or(is_flex) && context.as_ref().is_none_or(self::is_flex);
-    if !is_flex {
+    if !(parameters.as_ref().is_none_or(is_flex) && context.as_ref().is_none_or(is_flex)) {
         return Err(x);
     }
     let operation = Operation::<A, T>::new(layer);
