@@ -76,6 +76,8 @@ use dyrelu_core::{Attention, Declaration, DynamicActivation, Error, Initial, Sha
 /// ```
 pub struct Layer<A: DynamicActivation> {
     config: LayerConfig,
+    /// M.
+    pub(crate) inputs: usize,
     /// H.
     hidden: usize,
     /// Of the attention of mode C.
@@ -114,6 +116,7 @@ impl<A: DynamicActivation> Layer<A> {
             }
         }
         Ok(Self {
+            inputs: builder.inputs()?,
             hidden,
             scaling,
             parameters: Parameters::new(declarations, device),
@@ -273,6 +276,7 @@ impl<A: DynamicActivation> Clone for Layer<A> {
     fn clone(&self) -> Self {
         Self {
             config: self.config.clone(),
+            inputs: self.inputs,
             hidden: self.hidden,
             scaling: self.scaling,
             parameters: self.parameters.clone(),

@@ -173,6 +173,15 @@ impl<A: DynamicActivation, T: Scalar> LayerBuilder<A, T> {
         Ok(parameters::declare::<A>(self.sizes()?))
     }
 
+    /// M, how many numbers of a sample the hyper function would see; 0 if there is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build), for options that make no layer.
+    pub fn inputs(&self) -> Result<usize, Error> {
+        Ok(self.sizes()?.inputs)
+    }
+
     /// τ, γ and the cut-off that the layer would have; without meaning in modes A and B.
     ///
     /// # Errors
