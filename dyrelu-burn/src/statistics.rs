@@ -3,9 +3,7 @@
 use crate::composed::cast;
 use burn::module::{Flag, Module, Param, RunningState};
 use burn::tensor::{Device, Tensor};
-
-/// How much of the running statistics a batch replaces.
-const MOMENTUM: f64 = 0.1;
+use dyrelu_core::kernels::attention::MOMENTUM;
 
 /// The running mean and variance of the scores, with the names that batch normalisation gives them.
 #[derive(Module, Debug)]

@@ -7,6 +7,12 @@ use crate::lanes::Lanes;
 use crate::{Elementwise, Scalar};
 use fearless_simd::{Level, Simd, dispatch};
 
+/// Added to the variance of [normalised](crate::Attention::Normalised) scores before it divides.
+pub const EPSILON: f64 = 1e-5;
+
+/// How much of the running statistics of such scores a batch replaces.
+pub const MOMENTUM: f64 = 0.1;
+
 /// What the attention is computed from.
 #[derive(Debug, Clone, Copy)]
 pub struct Operands<'a, T> {

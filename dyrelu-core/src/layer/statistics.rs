@@ -1,12 +1,7 @@
 //! [`Statistics`]: what a normalised attention remembers of the scores that it was trained on.
 
 use crate::Scalar;
-
-/// Added to a variance before it divides.
-const EPSILON: f64 = 1e-5;
-
-/// How much of the running statistics a batch replaces.
-const MOMENTUM: f64 = 0.1;
+use crate::kernels::attention::{EPSILON, MOMENTUM};
 
 /// The mean and the variance of scores.
 #[derive(Debug, Clone, Copy, PartialEq)]
