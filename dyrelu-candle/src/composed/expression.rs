@@ -291,6 +291,12 @@ impl Elementwise for Expression {
         self.map(f64::exp_m1, |x| (x * 0.5)?.tanh()? * (x.exp()? + 1.0)?)
     }
 
+    /// (x + |x|) / 2 + ln(1 + e^−|x|): the derivative at 0 is 1/2.
+    fn softplus(self) -> Self {
+        let abs = self.clone().abs();
+        (self + abs.clone()) * Self(Ok(Constant(0.5))) + (-abs).exp().ln_1p()
+    }
+
     /// The logarithm of u = 1 + x, and what the rounding of u has lost.
     fn ln_1p(self) -> Self {
         self.map(f64::ln_1p, |x| {

@@ -202,6 +202,11 @@ pub(crate) fn apply<A: DynamicActivation>(
     } else {
         (attention, None)
     };
+    let coefficients = coefficients.iter().map(|pieces| {
+        let pieces = pieces.iter().map(|piece| for_each_channel(piece, x));
+        pieces.collect::<Result<Vec<_>>>()
+    });
+    let coefficients = coefficients.collect::<Result<Vec<_>>>()?;
     let y = A::Pieces::value(Expression::from(x), |k, p| match (coefficients.get(p), &inner) {
         (Some(pieces), None) => Expression::from(&pieces[k]),
         (Some(pieces), Some(attention)) => Expression::from(&pieces[k]) * Expression::from(attention),
