@@ -79,6 +79,9 @@ fn dy_relu_b(layer: &Layer<DyReluB>, x: &Tensor) -> Result<Tensor> {
     piece(0, 1.0)?.maximum(&piece(1, 0.0)?)
 }
 
+/// What is timed, for an x that was just written.
+type Work<'a> = &'a dyn Fn(&Tensor) -> Result<()>;
+
 /// Prints a row of the table, for a layer by tensor operations in some way.
 fn measure<A: DynamicActivation>(
     name: &str,
@@ -102,7 +105,7 @@ fn measure<A: DynamicActivation>(
     let leaf = Var::from_tensor(&x)?;
 
     let both = |y: Tensor| y.backward().map(|grads| drop(black_box(grads)));
-    let works: [&dyn Fn(&Tensor) -> Result<()>; 6] = [
+    let works: [Work; 6] = [
         &|x| plain.forward(x).map(|y| drop(black_box(y))),
         &|x| composed(&plain, x).map(|y| drop(black_box(y))),
         &|x| x.relu().map(|y| drop(black_box(y))),

@@ -185,6 +185,7 @@ impl<A: DynamicActivation> Module for Layer<A> {
 }
 
 /// The error of a layer of `A`.
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 pub(crate) fn refuse<A: DynamicActivation>(error: dyrelu_core::Error) -> Error {
     Error::wrap(format!("{}: {error}", A::NAME))
 }

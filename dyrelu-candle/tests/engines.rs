@@ -105,19 +105,12 @@ fn check_shape<A: DynamicActivation, T: dyrelu::Scalar>(shape: &[usize], dtype: 
         .unwrap_or(if A::HYPER.layers == 0 { 24 } else { 6 });
     let context = has_context::<A>().then(|| numbers::<T>(&[shape[0], inputs, 2], 0.3));
 
-    let (expected, cache, grads) = match &context {
-        Some(context) => {
-            let layer = ndarray.with_context(context).unwrap();
-            let (y, cache) = layer.forward_train(&x).unwrap();
-            let grads = layer.backward(&x, &cache, &grad_y).unwrap();
-            (y, cache, grads)
-        }
-        None => {
-            let (y, cache) = ndarray.forward_train(&x).unwrap();
-            let grads = ndarray.backward(&x, &cache, &grad_y).unwrap();
-            (y, cache, grads)
-        }
+    let layer = match &context {
+        Some(context) => ndarray.with_context(context).unwrap(),
+        None => ndarray.bare().unwrap(),
     };
+    let (expected, cache) = layer.forward_train(&x).unwrap();
+    let grads = layer.backward(&x, &cache, &grad_y).unwrap();
     ndarray.update_statistics(&cache).unwrap();
 
     for path in Path::BOTH {

@@ -98,11 +98,8 @@ fn layers_of_the_same_prefix_share_what_was_learned() {
             assert_eq!(found.id(), expected.id(), "{name}");
         }
     }
-    assert!(
-        array(again.parameters().next().unwrap().1)
-            .iter()
-            .all(|&value| value == 0.75)
-    );
+    let found = array(again.parameters().next().unwrap().1);
+    assert_eq!(found, found.mapv(|_| 0.75));
 }
 
 #[test]

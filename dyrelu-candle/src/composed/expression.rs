@@ -209,8 +209,8 @@ impl Elementwise for Expression {
             other,
             PartialOrd::gt,
             Tensor::broadcast_gt,
-            |a, b| a.gt(b),
-            |b, a| b.lt(a),
+            Tensor::gt,
+            Tensor::lt,
         )
     }
 
@@ -219,8 +219,8 @@ impl Elementwise for Expression {
             other,
             PartialOrd::ge,
             Tensor::broadcast_ge,
-            |a, b| a.ge(b),
-            |b, a| b.le(a),
+            Tensor::ge,
+            Tensor::le,
         )
     }
 

@@ -231,6 +231,7 @@ fn neighbours<A: DynamicActivation>(x: &Tensor, groups: usize) -> Result<Vec<Ten
     let channels = x.dim(1)?;
     let sources = neighbours::sources(A::NEIGHBOURS, channels, groups);
     let copies = sources.chunks_exact(channels.max(1)).map(|sources| {
+        #[expect(clippy::cast_possible_wrap, reason = "a channel")]
         let sources: Vec<_> = sources.iter().map(|&source| source as i64).collect();
         x.index_select(&Tensor::from_vec(sources, channels, x.device())?, 1)
     });
