@@ -1,6 +1,6 @@
 //! [`Statistics`]: what a normalised attention remembers of the scores that it was trained on.
 
-use candle_core::{DType, Result, Tensor, Var};
+use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::{Init, VarBuilder};
 
 /// How much of the running statistics a batch replaces.
@@ -39,8 +39,8 @@ impl Statistics {
     /// Replaces both.
     pub(crate) fn set(&self, mean: f64, variance: f64) -> Result<()> {
         for (running, number) in [(&self.running_mean, mean), (&self.running_var, variance)] {
-            let number = Tensor::new(&[number], running.device())?;
-            running.set(&number.to_dtype(running.dtype())?)?;
+            let number = Tensor::new(&[number], &Device::Cpu)?.to_dtype(running.dtype())?;
+            running.set(&number.to_device(running.device())?)?;
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! [`Expression`]: the arithmetic of a formula on candle's tensors.
 
+use super::{full_like, number};
 use candle_core::{DType, Error, Result, Tensor};
 use candle_nn::ops::sigmoid;
 use core::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
@@ -91,7 +92,7 @@ impl Expression {
     /// The tensor `[N, C, S]` of the shape, float type and device of `x`.
     pub(super) fn into_tensor(self, x: &Tensor) -> Result<Tensor> {
         match self.0 {
-            Ok(Constant(value)) => super::full_like(x, value),
+            Ok(Constant(value)) => full_like(x, value),
             Ok(Value::Tensor(value)) if value.shape() == x.shape() => Ok(value),
             Ok(Value::Tensor(value)) => value.broadcast_as(x.shape())?.contiguous(),
             Err(error) => Err(Arc::try_unwrap(error).unwrap_or_else(Error::wrap)),
@@ -108,7 +109,7 @@ fn common(tensors: &[&Tensor]) -> [usize; 3] {
 /// Where the mask holds `if_true`, else `if_false`.
 fn choose(mask: &Tensor, if_true: &Value, if_false: &Value, dtype: DType) -> Result<Tensor> {
     let tensor = |value: &Value| match value {
-        Constant(value) => Tensor::new(&[[[*value]]], mask.device())?.to_dtype(dtype),
+        Constant(value) => number(*value, dtype, mask.device())?.reshape((1, 1, 1)),
         Value::Tensor(tensor) => Ok(tensor.clone()),
     };
     let (if_true, if_false) = (tensor(if_true)?, tensor(if_false)?);

@@ -7,7 +7,7 @@ mod squash;
 
 use crate::parameters::Parameters;
 use crate::statistics::Statistics;
-use candle_core::{DType, Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor};
 use dyrelu_core::kernels::attention::Scaling;
 use dyrelu_core::kernels::neighbours;
 use dyrelu_core::kernels::piecewise::PieceSet;
@@ -67,8 +67,16 @@ fn at_least(x: &Tensor, limit: f64) -> Result<Tensor> {
 
 /// The same number everywhere.
 fn full_like(x: &Tensor, value: f64) -> Result<Tensor> {
-    let value = Tensor::new(value, x.device())?.to_dtype(x.dtype())?;
-    value.broadcast_as(x.shape())?.contiguous()
+    number(value, x.dtype(), x.device())?
+        .broadcast_as(x.shape())?
+        .contiguous()
+}
+
+/// A tensor of no axes. Not every device has `f64`, so it is made on the CPU.
+fn number(value: f64, dtype: DType, device: &Device) -> Result<Tensor> {
+    Tensor::new(value, &Device::Cpu)?
+        .to_dtype(dtype)?
+        .to_device(device)
 }
 
 /// The coefficients of each of the P arguments for each of the K pieces, `[N or 1, C or 1, 1]`.
@@ -231,8 +239,8 @@ fn neighbours<A: DynamicActivation>(x: &Tensor, groups: usize) -> Result<Vec<Ten
     let channels = x.dim(1)?;
     let sources = neighbours::sources(A::NEIGHBOURS, channels, groups);
     let copies = sources.chunks_exact(channels.max(1)).map(|sources| {
-        #[expect(clippy::cast_possible_wrap, reason = "a channel")]
-        let sources: Vec<_> = sources.iter().map(|&source| source as i64).collect();
+        let sources = sources.iter().map(|&source| u32::try_from(source));
+        let sources = sources.collect::<core::result::Result<Vec<_>, _>>()?;
         x.index_select(&Tensor::from_vec(sources, channels, x.device())?, 1)
     });
     copies.collect()
