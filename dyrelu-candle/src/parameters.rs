@@ -1,0 +1,78 @@
+//! [`Parameters`]: the parameters of a layer, as candle sees them.
+
+use candle_core::{DType, Device, Result, Tensor, Var};
+use candle_nn::{Init, VarBuilder};
+use dyrelu_core::{Declaration, Initial};
+
+/// Parameters with the names, shapes and order of the ndarray engine.
+#[derive(Debug, Clone)]
+pub(crate) struct Parameters(Vec<(&'static str, Tensor)>);
+
+impl Parameters {
+    /// Parameters that are loaded, or drawn where they are to be trained.
+    pub(crate) fn new(declarations: Vec<Declaration>, vb: &VarBuilder<'_>) -> Result<Self> {
+        let declarations = declarations.into_iter();
+        declarations
+            .map(|declaration| Ok((declaration.name, parameter(&declaration, vb)?)))
+            .collect::<Result<_>>()
+            .map(Self)
+    }
+
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (&'static str, &Tensor)> {
+        self.0.iter().map(|(name, value)| (*name, value))
+    }
+
+    /// The parameter of this name, in another float type.
+    pub(crate) fn get(&self, name: &str, dtype: DType) -> Result<Tensor> {
+        let found = self.iter().find(|(found, _)| *found == name);
+        let (_, value) = found.unwrap_or_else(|| unreachable!("a description with `{name}` has declared it"));
+        value.to_dtype(dtype)
+    }
+
+    /// The matrix of this name; a vector has one column.
+    pub(crate) fn matrix(&self, name: &str, dtype: DType) -> Result<Tensor> {
+        let value = self.get(name, dtype)?;
+        if value.rank() == 1 {
+            value.unsqueeze(1)
+        } else {
+            Ok(value)
+        }
+    }
+
+    /// All values one after the other.
+    pub(crate) fn flat(&self, dtype: DType) -> Result<Tensor> {
+        let values = self.iter().map(|(_, value)| value.flatten_all()?.to_dtype(dtype));
+        let values = values.collect::<Result<Vec<_>>>()?;
+        if values.is_empty() {
+            return Tensor::zeros(0, dtype, &Device::Cpu);
+        }
+        Tensor::cat(&values, 0)
+    }
+}
+
+fn parameter(declaration: &Declaration, vb: &VarBuilder<'_>) -> Result<Tensor> {
+    let Declaration { name, shape, initial } = declaration;
+    let init = match *initial {
+        Initial::Uniform { inputs } => {
+            let bound = 1.0 / (inputs as f64).sqrt();
+            Init::Uniform {
+                lo: -bound,
+                up: bound,
+            }
+        }
+        Initial::Constant(value) => Init::Const(value),
+        Initial::PerPiece(constants) => Init::Const(constants.of(0)),
+    };
+    let is_new = !vb.contains_tensor(name);
+    let value = vb.get_with_hints(shape.as_slice(), name, init)?;
+    if let (Initial::PerPiece(constants), &[_, pieces], true, true) =
+        (initial, shape.as_slice(), is_new, value.is_variable())
+    {
+        // No `Init` has a value for each column.
+        let row = (0..pieces).map(|k| constants.of(k)).collect::<Vec<_>>();
+        let row = Tensor::from_vec(row, (1, pieces), &Device::Cpu)?.to_dtype(value.dtype())?;
+        let rows = row.to_device(value.device())?.broadcast_as(value.shape())?;
+        Var::from_tensor(&value)?.set(&rows.contiguous()?)?;
+    }
+    Ok(value)
+}

@@ -1,0 +1,208 @@
+//! Layers against PyTorch: the vectors in the repository's tests/golden, on both paths, both float types, with and without
+//! gradients, for tensors in several memory orders.
+
+mod common;
+
+use candle_core::{DType, Tensor};
+use common::{Arrays, Path, array, assert_close, frozen, gradients, layer_of, tensor, variable, variables};
+use dyrelu::safetensors::SafeTensors;
+use dyrelu::{DynamicActivation, dynamic_activation};
+use dyrelu_candle::LayerConfig;
+use ndarray::{ArrayD, Axis, IxDyn};
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+macro_rules! activations {
+    ($($name:ident: $k:tt $share:tt;)*) => {$(
+        #[dynamic_activation(k = $k, share = $share)]
+        struct $name;
+    )*};
+}
+
+activations! {
+    A1: 1 "spatial+channel"; A2: 2 "spatial+channel"; A3: 3 "spatial+channel"; A4: 4 "spatial+channel";
+    B1: 1 "spatial"; B2: 2 "spatial"; B3: 3 "spatial"; B4: 4 "spatial";
+    C1: 1 "none"; C2: 2 "none"; C3: 3 "none"; C4: 4 "none";
+}
+
+#[dynamic_activation(
+    k = 3, share = "spatial", init(a = [1.0, -0.5, 0.25], b = [0.1, 0.0, -0.2]), lambda(a = 0.7, b = 0.25)
+)]
+struct B3Constants;
+
+#[dynamic_activation(
+    k = 2, share = "none", init(a = [1.0, 0.25], b = [0.0, 0.1]), lambda(a = [0.7, 0.7], b = 0.25)
+)]
+struct C2Constants;
+
+/// One of the vectors' files.
+struct Case<'a> {
+    file: SafeTensors<'a>,
+    metadata: HashMap<String, String>,
+}
+
+impl Case<'_> {
+    fn get(&self, name: &str) -> ArrayD<f64> {
+        let view = self.file.tensor(name).unwrap();
+        let numbers = view
+            .data()
+            .chunks_exact(8)
+            .map(|bytes| f64::from_le_bytes(bytes.try_into().unwrap()));
+        ArrayD::from_shape_vec(IxDyn(view.shape()), numbers.collect()).unwrap()
+    }
+
+    /// What the files call parameters, or their gradients, with our names and shapes.
+    fn arrays(&self, prefix: &str) -> Arrays {
+        let names = self
+            .file
+            .names()
+            .into_iter()
+            .filter_map(|name| name.strip_prefix(prefix));
+        let arrays = names.map(|name| {
+            let mut value = self.get(&format!("{prefix}{name}"));
+            if name == "att.weight" {
+                let channels = value.len();
+                value = value.into_shape_with_order(IxDyn(&[1, channels])).unwrap();
+            }
+            (name.replace("att.", "attention."), value)
+        });
+        arrays.collect()
+    }
+
+    fn check<A: DynamicActivation>(&self) {
+        for (dtype, tolerance) in [(DType::F64, 1e-12), (DType::F32, 1e-5)] {
+            for path in Path::BOTH {
+                for order in [Order::Standard, Order::ChannelsLast, Order::Offset] {
+                    println!("{dtype:?}, {path:?}, {order:?}");
+                    self.check_pass::<A>(dtype, tolerance, path, order);
+                }
+            }
+        }
+    }
+
+    fn check_pass<A: DynamicActivation>(&self, dtype: DType, tolerance: f64, path: Path, order: Order) {
+        let x = self.get("x");
+        let config = LayerConfig {
+            hidden: Some(self.metadata["hidden"].parse().unwrap()),
+            temperature: self.metadata["tau"].parse().ok(),
+            ..LayerConfig::new(x.shape()[1])
+        };
+        let parameters = variables(&self.arrays("param."), dtype);
+        let layer = layer_of::<A>(&config, &parameters);
+
+        let leaf = variable(&x, dtype);
+        let x = order.apply(&leaf);
+        let y = path.forward(&layer, &x).unwrap();
+        assert!(y.track_op());
+        assert_close("y", &array(&y), &self.get("y"), tolerance);
+        let plain = layer_of::<A>(&config, &frozen(&parameters));
+        let plain = path.forward(&plain, &x.detach()).unwrap();
+        assert!(!plain.track_op());
+        assert_close("y without gradients", &array(&plain), &self.get("y"), tolerance);
+
+        let coefficients = array(&layer.coefficients(&x).unwrap());
+        for (p, name) in ["mid.coef_a", "mid.coef_b"].into_iter().enumerate() {
+            let found = coefficients.index_axis(Axis(2), p).to_owned();
+            assert_close(name, &found, &self.get(name), tolerance);
+        }
+        let attention = layer.attention(&x).unwrap();
+        assert_eq!(attention.is_some(), self.metadata["mode"] == "C");
+        if let Some(attention) = attention {
+            assert_close("mid.pi", &array(&attention), &self.get("mid.pi"), tolerance);
+        }
+
+        let grad_y = order.apply(&tensor(&self.get("grad_y"), dtype));
+        let grads = (y * grad_y).unwrap().sum_all().unwrap().backward().unwrap();
+        let dx = array(grads.get(&leaf).expect("a gradient of x"));
+        assert_close("dx", &dx, &self.get("dx"), tolerance);
+        let (found, expected) = (gradients(&layer, &grads), self.arrays("grad."));
+        assert!(found.keys().eq(expected.keys()), "{found:?}");
+        for (name, grad) in found {
+            if name == "attention.bias" {
+                // Zero: PyTorch's sum of terms that cancel is not exactly.
+                assert!(grad.iter().all(|value| value.abs() < tolerance), "{grad}");
+            } else {
+                assert_close(&name, &grad, &expected[&name], tolerance);
+            }
+        }
+    }
+}
+
+/// How a tensor stands in memory.
+#[derive(Debug, Clone, Copy)]
+enum Order {
+    Standard,
+    ChannelsLast,
+    /// A part of a larger tensor.
+    Offset,
+}
+
+impl Order {
+    /// The same numbers in this order.
+    fn apply(self, x: &Tensor) -> Tensor {
+        let last = x.rank() - 1;
+        match self {
+            Self::Standard => x.clone(),
+            Self::ChannelsLast => {
+                // There and back, with a copy in between.
+                let there: Vec<_> = [0].into_iter().chain(2..=last).chain([1]).collect();
+                let back: Vec<_> = [0, last].into_iter().chain(1..last).collect();
+                let x = x.permute(there).unwrap().contiguous().unwrap();
+                x.permute(back).unwrap()
+            }
+            Self::Offset => {
+                let len = x.dims()[last];
+                let x = Tensor::cat(&[x, x, x], last).unwrap();
+                x.narrow(last, len, len).unwrap()
+            }
+        }
+    }
+}
+
+#[test]
+fn values_and_gradients_are_those_of_pytorch() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/golden");
+    let mut cases = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if path
+            .extension()
+            .is_none_or(|extension| extension != "safetensors")
+            || name.starts_with("islanna")
+        {
+            continue;
+        }
+        println!("{name}");
+        let bytes = std::fs::read(&path).unwrap();
+        let case = Case {
+            file: SafeTensors::deserialize(&bytes).unwrap(),
+            metadata: SafeTensors::read_metadata(&bytes)
+                .unwrap()
+                .1
+                .metadata()
+                .clone()
+                .unwrap(),
+        };
+        let check = match (&*case.metadata["mode"], &*case.metadata["k"]) {
+            _ if name == "b_k3_constants.safetensors" => Case::check::<B3Constants>,
+            _ if name == "c_k2_constants.safetensors" => Case::check::<C2Constants>,
+            ("A", "1") => Case::check::<A1>,
+            ("A", "2") => Case::check::<A2>,
+            ("A", "3") => Case::check::<A3>,
+            ("A", "4") => Case::check::<A4>,
+            ("B", "1") => Case::check::<B1>,
+            ("B", "2") => Case::check::<B2>,
+            ("B", "3") => Case::check::<B3>,
+            ("B", "4") => Case::check::<B4>,
+            ("C", "1") => Case::check::<C1>,
+            ("C", "2") => Case::check::<C2>,
+            ("C", "3") => Case::check::<C3>,
+            ("C", "4") => Case::check::<C4>,
+            other => panic!("{name}: {other:?}"),
+        };
+        check(&case);
+        cases += 1;
+    }
+    assert_eq!(cases, 46);
+}
