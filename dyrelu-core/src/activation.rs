@@ -14,7 +14,7 @@ use crate::layer::LayerBuilder;
     label = "not a dynamic activation",
     note = "write `#[dynamic_activation(k = 2, share = \"spatial\")]` above `struct {Self};`"
 )]
-pub trait DynamicActivation: Sized + 'static {
+pub trait DynamicActivation: Sized + Send + Sync + 'static {
     /// The name of the struct, for messages.
     const NAME: &'static str;
 

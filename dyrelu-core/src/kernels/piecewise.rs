@@ -42,6 +42,18 @@ pub struct Gradients<'a, T> {
     pub attention: &'a mut [T],
 }
 
+/// An activation at one x, on numbers of any kind.
+#[derive(Debug, Clone)]
+pub struct Derivatives<E: Elementwise> {
+    /// The activation itself.
+    pub y: E,
+    /// Its derivative with respect to x.
+    pub x: E,
+    /// Of each of the K pieces, where it won, unless none can lose; and its derivatives with respect to its P arguments.
+    /// They are those of the activation where it won, which has 0 elsewhere.
+    pub pieces: Vec<(Option<E::Mask>, Vec<E>)>,
+}
+
 /// The kernels of an activation `A`, for its number of pieces and coefficients.
 ///
 /// Stable Rust cannot pass an associated constant on as a const argument. So the description of an activation
@@ -62,6 +74,9 @@ pub trait PieceSet<A>: sealed::Sealed + 'static {
     ///
     /// Where the kernels multiply all coefficients by an attention, so should `argument`.
     fn value<E: Elementwise>(x: E, argument: impl FnMut(usize, usize) -> E) -> E;
+
+    /// The same with its derivatives.
+    fn derivatives<E: Elementwise>(x: E, argument: impl FnMut(usize, usize) -> E) -> Derivatives<E>;
 
     /// [`forward`] for this K and P.
     fn forward<T: Scalar>(level: Level, operands: Operands<'_, T>, x: &[T], y: &mut [T]);
@@ -142,6 +157,40 @@ impl<A: DynamicActivation + Piece<P>, const K: usize, const P: usize> PieceSet<A
             Combine::Min => y.min(piece(k)),
             Combine::Sum => y + piece(k),
         })
+    }
+
+    fn derivatives<E: Elementwise>(x: E, mut argument: impl FnMut(usize, usize) -> E) -> Derivatives<E> {
+        let mut piece = |k| {
+            let set: [E; P] = array::from_fn(|p| argument(k, p));
+            (A::value(x.clone(), set.clone()), A::grad(x.clone(), set))
+        };
+        let (mut y, PieceGrad { x: mut by_x, coefficients }) = piece(0);
+        let mut pieces = vec![(None, coefficients.into())];
+        for k in 1..K {
+            let (candidate, PieceGrad { x: slope, coefficients }) = piece(k);
+            let better = match A::COMBINE {
+                Combine::Sum => {
+                    y = y + candidate;
+                    by_x = by_x + slope;
+                    pieces.push((None, coefficients.into()));
+                    continue;
+                }
+                Combine::Max => candidate.replaces_max(&y),
+                Combine::Min => candidate.replaces_min(&y),
+            };
+            y = E::select(better.clone(), candidate, y);
+            by_x = E::select(better.clone(), slope, by_x);
+            // What a later piece took is not an earlier one's own.
+            for (won, _) in &mut pieces {
+                let kept = !better.clone();
+                *won = Some(match won.take() {
+                    Some(won) => won & kept,
+                    None => kept,
+                });
+            }
+            pieces.push((Some(better), coefficients.into()));
+        }
+        Derivatives { y, x: by_x, pieces }
     }
 
     fn forward<T: Scalar>(level: Level, operands: Operands<'_, T>, x: &[T], y: &mut [T]) {

@@ -1,0 +1,42 @@
+//! [`Error`]: what a kernel cannot be launched with.
+
+use thiserror::Error;
+
+/// What is wrong with the operands of a kernel.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The activation has no kernels on GPUs.
+    #[error("`{name}` has no GPU kernels: they are for pieces with coefficients and without neighbours")]
+    Unsupported {
+        /// Its name.
+        name: &'static str,
+    },
+
+    /// A buffer of another size.
+    #[error("expected {expected} bytes of {what}, found {found}")]
+    Size {
+        /// What it holds.
+        what: &'static str,
+        /// What x asks for.
+        expected: u64,
+        /// What it has.
+        found: u64,
+    },
+
+    /// More elements than kernels can count.
+    #[error("expected fewer than 2³² elements, found {elements}")]
+    Elements {
+        /// As many.
+        elements: usize,
+    },
+
+    /// An attention in modes A and B, or none in mode C.
+    #[error("expected {expected}, found {found}")]
+    Attention {
+        /// What the activation's sharing asks for.
+        expected: &'static str,
+        /// What there is.
+        found: &'static str,
+    },
+}

@@ -1,0 +1,88 @@
+//! The activation itself: reads x once, writes y once.
+
+use crate::formula::value;
+use crate::grid::Grid;
+use crate::operands::{Operands, buffer};
+use crate::Error;
+use cubecl::prelude::*;
+use cubecl::server::Handle;
+use dyrelu_core::DynamicActivation;
+
+/// The numbers that a unit reads at once: 16 bytes of `f32`, 8 of `f16`.
+const VECTOR: usize = 4;
+
+/// The vectors that a unit computes, so that their loads overlap.
+const STEPS: usize = 4;
+
+/// y, stored as x.
+///
+/// # Errors
+///
+/// [`Error`], when the operands are not those of the activation.
+pub fn forward<A: DynamicActivation>(client: &Client, operands: &Operands<'_>) -> Result<Handle, Error> {
+    operands.check::<A>()?;
+    let y = client.empty(operands.size());
+    if operands.elements() == 0 {
+        return Ok(y);
+    }
+    let grid = Grid::new(client, operands, VECTOR, STEPS);
+    forward_kernel::launch::<A>(
+        client,
+        grid.cube_count(client),
+        grid.cube_dim(),
+        grid.vector,
+        operands.x(grid.vector),
+        operands.coefficients::<A>(),
+        operands.attention(grid.vector).into(),
+        buffer(&y, operands.elements() / grid.vector),
+        operands.rows(),
+        operands.sets,
+        grid.vectors,
+        grid.tiles(),
+        grid.steps,
+        Operands::coefficients_of_set::<A>(),
+        operands.number.elem(),
+    );
+    Ok(y)
+}
+
+#[cube(launch)]
+fn forward_kernel<A: DynamicActivation, F: Float, N: Size>(
+    x: &[Vector<F, N>],
+    coefficients: &[f32],
+    attention: ComptimeOption<&[Vector<f32, N>]>,
+    y: &mut [Vector<F, N>],
+    rows: usize,
+    sets: usize,
+    vectors: usize,
+    tiles: usize,
+    #[comptime] steps: usize,
+    #[comptime] count: usize,
+    #[define(F)] _number: ElemType,
+) {
+    let row = CUBE_POS / tiles * CUBE_DIM_Y as usize + UNIT_POS_Y as usize;
+    if row < rows {
+        let set = load_set(coefficients, row, count);
+        let first = CUBE_POS % tiles * steps * CUBE_DIM_X as usize + UNIT_POS_X as usize;
+        #[unroll]
+        for step in 0..steps {
+            let position = first + step * CUBE_DIM_X as usize;
+            if position < vectors {
+                let i = row * vectors + position;
+                let pi = attention.map(|attention| attention[row / sets * vectors + position]);
+                y[i] = Vector::cast_from(value::<A, N>(Vector::cast_from(x[i]), &set, pi));
+            }
+        }
+    }
+}
+
+/// The coefficients of a row.
+#[cube]
+pub(crate) fn load_set(coefficients: &[f32], row: usize, #[comptime] count: usize) -> Sequence<f32> {
+    let mut set = Sequence::<f32>::new();
+    #[unroll]
+    for i in 0..count {
+        set.push(coefficients[row * count + i]);
+    }
+    set
+}

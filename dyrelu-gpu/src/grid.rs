@@ -1,0 +1,62 @@
+//! [`Grid`]: how rows are shared out among the units of a device.
+
+use crate::operands::Operands;
+use cubecl::prelude::*;
+use cubecl::server::CubeCountSelection;
+
+/// As many units work together; every device has these.
+pub(crate) const UNITS: u32 = 256;
+
+/// Rows of vectors on cubes of units.
+///
+/// A cube is a part of a row, a *tile*, for each of its `height` rows: several where rows are short. A unit computes every
+/// `width`-th vector of its tile.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Grid {
+    /// The numbers of a vector.
+    pub(crate) vector: usize,
+    rows: usize,
+    /// The vectors of a row.
+    pub(crate) vectors: usize,
+    /// The units that share a row's tile.
+    pub(crate) width: u32,
+    /// How many vectors a unit computes.
+    pub(crate) steps: usize,
+}
+
+impl Grid {
+    /// For vectors of up to `limit` numbers, and units that compute up to `steps` of them.
+    pub(crate) fn new(client: &Client, operands: &Operands<'_>, limit: usize, steps: usize) -> Self {
+        let (rows, len) = (operands.rows(), operands.len);
+        let vector = client
+            .io_optimized_vector_sizes(operands.number.size())
+            .filter(|vector| *vector <= limit && len.is_multiple_of(*vector))
+            .max()
+            .unwrap_or(1);
+        let vectors = len / vector;
+        let width = u32::try_from(vectors).unwrap_or(UNITS).next_power_of_two().min(UNITS);
+        let steps = steps.min(vectors.div_ceil(width as usize));
+        Self { vector, rows, vectors, width, steps }
+    }
+
+    /// The tiles of a row.
+    pub(crate) fn tiles(&self) -> usize {
+        self.vectors.div_ceil(self.steps * self.width as usize)
+    }
+
+    pub(crate) fn cube_dim(&self) -> CubeDim {
+        CubeDim::new_2d(self.width, UNITS / self.width)
+    }
+
+    /// Cubes for all tiles. There may be more, as no axis of a device's grid can have any length.
+    pub(crate) fn cube_count(&self, client: &Client) -> CubeCount {
+        let height = (UNITS / self.width) as usize;
+        cubes(client, self.rows.div_ceil(height) * self.tiles())
+    }
+}
+
+/// At least so many cubes.
+pub(crate) fn cubes(client: &Client, count: usize) -> CubeCount {
+    let count = u32::try_from(count).expect("fewer cubes than elements");
+    CubeCountSelection::new(client, count).cube_count()
+}

@@ -1,0 +1,136 @@
+//! [`Operands`]: what an activation reads, in a device's memory.
+
+use crate::Error;
+use cubecl::ir::{ElemType, FloatKind};
+use cubecl::prelude::*;
+use cubecl::server::Handle;
+use cubecl::zspace::Tiling;
+use dyrelu_core::kernels::piecewise::PieceSet;
+use dyrelu_core::{DynamicActivation, Sharing};
+
+/// What an activation reads. Arrays are contiguous, the last axis fastest.
+#[derive(Debug, Clone, Copy)]
+pub struct Operands<'a> {
+    /// N.
+    pub samples: usize,
+    /// C in modes B and C; 1 in mode A.
+    pub sets: usize,
+    /// The number of consecutive elements of x that share one set of coefficients.
+    pub len: usize,
+    /// How x, y and their gradients are stored.
+    pub number: Number,
+    /// `[N, sets, len]`.
+    pub x: &'a Handle,
+    /// `[N, sets, P, K]` of `f32`.
+    pub coefficients: &'a Handle,
+    /// π, `[N, len]` of `f32`, in mode C.
+    pub attention: Option<&'a Handle>,
+}
+
+/// How a number is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Number {
+    /// Single precision.
+    F32,
+    /// Half precision.
+    F16,
+    /// Half precision with the exponent of single precision.
+    Bf16,
+}
+
+impl Number {
+    pub(crate) fn elem(self) -> ElemType {
+        ElemType::Float(match self {
+            Self::F32 => FloatKind::F32,
+            Self::F16 => FloatKind::F16,
+            Self::Bf16 => FloatKind::BF16,
+        })
+    }
+
+    pub(crate) fn size(self) -> usize {
+        self.elem().size()
+    }
+}
+
+/// Whether there are kernels for an activation: it has coefficients, and sees no neighbours.
+#[must_use]
+pub const fn supports<A: DynamicActivation>() -> bool {
+    !A::COEFFICIENTS.is_empty() && A::NEIGHBOURS.is_empty()
+}
+
+impl Operands<'_> {
+    /// P·K.
+    pub(crate) fn coefficients_of_set<A: DynamicActivation>() -> usize {
+        A::Pieces::P * A::Pieces::K
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.samples * self.sets
+    }
+
+    pub(crate) fn elements(&self) -> usize {
+        self.rows() * self.len
+    }
+
+    /// The size of an array as x.
+    pub(crate) fn size(&self) -> usize {
+        self.elements() * self.number.size()
+    }
+
+    pub(crate) fn check<A: DynamicActivation>(&self) -> Result<(), Error> {
+        if !supports::<A>() {
+            return Err(Error::Unsupported { name: A::NAME });
+        }
+        let elements = self.elements();
+        if u32::try_from(elements).is_err() {
+            return Err(Error::Elements { elements });
+        }
+        check_size("x", self.size(), self.x)?;
+        let coefficients = self.rows() * Self::coefficients_of_set::<A>();
+        check_size("coefficients", coefficients * size_of::<f32>(), self.coefficients)?;
+        let (expected, found) = match (A::SHARING, self.attention) {
+            (Sharing::Unshared, Some(attention)) => {
+                return check_size("attention", self.samples * self.len * size_of::<f32>(), attention);
+            }
+            (Sharing::Unshared, None) => ("an attention in mode C", "none"),
+            (_, None) => return Ok(()),
+            (_, Some(_)) => ("no attention in modes A and B", "one"),
+        };
+        Err(Error::Attention { expected, found })
+    }
+
+    /// x as vectors of this size.
+    pub(crate) fn x(&self, vector: usize) -> BufferArg {
+        buffer(self.x, self.elements() / vector)
+    }
+
+    pub(crate) fn coefficients<A: DynamicActivation>(&self) -> BufferArg {
+        buffer(self.coefficients, self.rows() * Self::coefficients_of_set::<A>())
+    }
+
+    /// The attention as vectors of this size.
+    pub(crate) fn attention(&self, vector: usize) -> Option<BufferArg> {
+        let attention = self.attention?;
+        Some(buffer(attention, self.samples * self.len / vector))
+    }
+}
+
+pub(crate) fn check_size(what: &'static str, expected: usize, handle: &Handle) -> Result<(), Error> {
+    let (expected, found) = (expected as u64, handle.size_in_used());
+    if found == expected {
+        Ok(())
+    } else {
+        Err(Error::Size { what, expected, found })
+    }
+}
+
+/// A buffer of so many elements, as an argument of a kernel.
+pub(crate) fn buffer(handle: &Handle, len: usize) -> BufferArg {
+    TensorBinding {
+        handle: handle.clone().binding(),
+        strides: [1].into(),
+        shape: [len].into(),
+        tiling: Tiling::UNTILED,
+    }
+    .into_buffer_arg()
+}

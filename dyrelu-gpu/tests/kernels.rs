@@ -1,0 +1,199 @@
+//! The GPU kernels against those of the CPU in double precision, on whatever device there is.
+
+#[path = "../../tests/common/mod.rs"]
+mod common;
+
+use common::{assert_slices_close, input, random_vec};
+use cubecl::Device;
+use cubecl::prelude::*;
+use cubecl::server::Handle;
+use dyrelu::gallery::{
+    ARelu, AconC, ApRelu, Apl, DyHead, DyHeadBetween, DyReluA, DyReluB, DyReluC, DyT, DynamicSwish, Maxout,
+    MetaAcon, OneDynamicPiece, PRelu, Plu, Pwlu, SRelu, SqueezeExcite,
+};
+use dyrelu::kernels::piecewise::{self, PieceSet};
+use dyrelu::kernels::Level;
+use dyrelu::{DynamicActivation, Sharing, dynamic_activation};
+use dyrelu_gpu::{Error, Number, Operands, backward, forward};
+use half::{bf16, f16};
+
+#[dynamic_activation(k = 1, share = "spatial")]
+struct OneB;
+#[dynamic_activation(k = 3, share = "spatial+channel", combine = "min")]
+struct MinA;
+#[dynamic_activation(k = 4, share = "spatial")]
+struct FourB;
+#[dynamic_activation(k = 17, share = "spatial", combine = "sum")]
+struct ManyB;
+#[dynamic_activation(k = 4, share = "none", combine = "sum", piece = |x, a, b| a * tanh(x) + b, init(a = 0.3, b = 0.1))]
+struct SumC;
+#[dynamic_activation(
+    k = 2, share = "none", init(a = [1.0, 0.1], t = 0.2),
+    piece = |x, a, t| if x > t && !(x >= 2.0) { a * x } else { exp_m1(min(x, t)) * a + softplus(x) }
+)]
+struct BranchesC;
+#[dynamic_activation(
+    k = 2, share = "spatial", init(a = 0.8, b = 0.3), learned(c = shared(0.5)), squash(b = "sigmoid"),
+    piece = |x, a, b, c| a * sigmoid(b * x) * abs(x) / (1.5 + c * c) + cos(x) - 1 / (2 + sin(b))
+)]
+struct FunctionsB;
+
+/// The shape of x, and how it is stored.
+#[derive(Debug, Clone, Copy)]
+struct Case {
+    samples: usize,
+    channels: usize,
+    positions: usize,
+    number: Number,
+}
+
+impl Case {
+    const fn new(samples: usize, channels: usize, positions: usize) -> Self {
+        Self { samples, channels, positions, number: Number::F32 }
+    }
+
+    /// The numbers as x has them.
+    fn round(self, values: Vec<f64>) -> Vec<f64> {
+        let round: fn(f64) -> f64 = match self.number {
+            Number::F32 => |value| value,
+            Number::F16 => |value| f16::from_f64(value).to_f64(),
+            Number::Bf16 => |value| bf16::from_f64(value).to_f64(),
+        };
+        values.into_iter().map(round).collect()
+    }
+
+    fn upload(self, client: &Client, values: &[f64]) -> Handle {
+        let bytes: Vec<u8> = match self.number {
+            Number::F32 => return upload(client, values),
+            Number::F16 => values.iter().flat_map(|&value| f16::from_f64(value).to_ne_bytes()).collect(),
+            Number::Bf16 => values.iter().flat_map(|&value| bf16::from_f64(value).to_ne_bytes()).collect(),
+        };
+        client.create_from_slice(&bytes)
+    }
+
+    fn download(self, client: &Client, handle: Handle) -> Vec<f64> {
+        let bytes = client.read_one(handle).unwrap();
+        let pairs = || bytes.chunks_exact(2).map(|pair| [pair[0], pair[1]]);
+        match self.number {
+            Number::F32 => widen(&bytes),
+            Number::F16 => pairs().map(|pair| f16::from_ne_bytes(pair).to_f64()).collect(),
+            Number::Bf16 => pairs().map(|pair| bf16::from_ne_bytes(pair).to_f64()).collect(),
+        }
+    }
+
+    /// How far results stored as x may be from exact ones.
+    fn tolerance(self) -> f64 {
+        match self.number {
+            Number::F32 => 1e-5,
+            Number::F16 => f16::EPSILON.to_f64(),
+            Number::Bf16 => bf16::EPSILON.to_f64(),
+        }
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "input that f32 holds exactly")]
+fn upload(client: &Client, values: &[f64]) -> Handle {
+    let bytes: Vec<u8> = values.iter().flat_map(|&value| (value as f32).to_ne_bytes()).collect();
+    client.create_from_slice(&bytes)
+}
+
+fn widen(bytes: &[u8]) -> Vec<f64> {
+    let numbers = bytes.chunks_exact(4);
+    numbers.map(|bytes| f32::from_ne_bytes(bytes.try_into().unwrap()).into()).collect()
+}
+
+/// Values and gradients of an activation, on both engines.
+fn check<A: DynamicActivation>(case: Case) {
+    let client = Device::default().client();
+    let Case { samples, channels, positions, number } = case;
+    let (sets, len) = match A::SHARING {
+        Sharing::SpatialAndChannel => (1, channels * positions),
+        Sharing::Spatial | Sharing::Unshared => (channels, positions),
+    };
+    let what = format!("{} {case:?}", A::NAME);
+    let elements = samples * channels * positions;
+    let x = case.round(input(elements, 1));
+    let grad_y = case.round(input(elements, 2));
+    let coefficients = input(samples * sets * A::Pieces::P * A::Pieces::K, 3);
+    let attention: Vec<f64> = match A::SHARING {
+        Sharing::Unshared => input(samples * len, 4).into_iter().map(|value| value.abs() / 2.0).collect(),
+        _ => vec![],
+    };
+    let attention: Vec<f64> = attention.into_iter().map(|value| f64::from(value as f32)).collect();
+
+    let operands = piecewise::Operands { len, coefficients: &coefficients, attention: &attention };
+    let mut expected_y = vec![0.0; elements];
+    A::Pieces::forward(Level::new(), operands, &x, &mut expected_y);
+    let [mut expected_x, mut expected_coefficients, mut expected_attention] =
+        [elements, coefficients.len(), attention.len()].map(|len| vec![0.0; len]);
+    let gradients = piecewise::Gradients {
+        x: &mut expected_x,
+        coefficients: &mut expected_coefficients,
+        attention: &mut expected_attention,
+    };
+    A::Pieces::backward(Level::new(), operands, &x, &grad_y, gradients);
+
+    let (x, grad_y) = (case.upload(&client, &x), case.upload(&client, &grad_y));
+    let coefficients = upload(&client, &coefficients);
+    let attention = (!attention.is_empty()).then(|| upload(&client, &attention));
+    let operands = Operands {
+        samples,
+        sets,
+        len,
+        number,
+        x: &x,
+        coefficients: &coefficients,
+        attention: attention.as_ref(),
+    };
+    let y = forward::<A>(&client, &operands).unwrap();
+    let y = case.download(&client, y);
+    assert_slices_close(&format!("y of {what}"), &y, &expected_y, case.tolerance());
+
+    let gradients = backward::<A>(&client, &operands, &grad_y).unwrap();
+    let grad_x = case.download(&client, gradients.x);
+    assert_slices_close(&format!("gradient of x of {what}"), &grad_x, &expected_x, case.tolerance());
+    let found = widen(&client.read_one(gradients.coefficients).unwrap());
+    assert_slices_close(&format!("gradient of coefficients of {what}"), &found, &expected_coefficients, 1e-5);
+    if let Some(found) = gradients.attention {
+        let found = widen(&client.read_one(found).unwrap());
+        assert_slices_close(&format!("gradient of attention of {what}"), &found, &expected_attention, 1e-5);
+    }
+}
+
+/// Runs a check for many activations.
+macro_rules! for_each {
+    ($case:expr, $($activation:ident)*) => {
+        $(check::<$activation>($case);)*
+    };
+}
+
+#[test]
+fn paper() {
+    for case in [Case::new(2, 3, 64), Case::new(3, 5, 49), Case::new(1, 2, 1), Case::new(2, 2, 5000)] {
+        for_each!(case, DyReluA DyReluB DyReluC);
+    }
+}
+
+#[test]
+fn pieces_and_combinations() {
+    let case = Case::new(2, 3, 60);
+    for_each!(case, OneB MinA FourB ManyB SumC BranchesC FunctionsB);
+}
+
+#[test]
+fn gallery() {
+    let case = Case::new(2, 6, 36);
+    for_each!(case, OneDynamicPiece DyHead DyHeadBetween SqueezeExcite ApRelu DynamicSwish MetaAcon AconC);
+    for_each!(case, PRelu Maxout Apl SRelu Plu Pwlu ARelu DyT);
+}
+
+#[test]
+fn many_planes() {
+    check::<DyReluB>(Case::new(2, 35_000, 49));
+}
+
+#[test]
+fn half_precision() {
+    let case = Case { number: Number::F16, ..Case::new(2, 3, 96) };
+    for_each!(case, DyReluA DyReluB DyReluC DynamicSwish SumC);
+}
