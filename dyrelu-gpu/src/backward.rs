@@ -30,8 +30,8 @@ const CHANNELS: usize = 16;
 pub struct Gradients {
     /// As x. The path through the hyper function is not in it.
     pub x: Handle,
-    /// As the coefficients.
-    pub coefficients: Handle,
+    /// As the coefficients, if a piece has any.
+    pub coefficients: Option<Handle>,
     /// As the attention, in mode C.
     pub attention: Option<Handle>,
 }
@@ -56,12 +56,12 @@ pub fn backward<A: DynamicActivation>(
         let zeros = |handle: &Handle| client.create_from_slice(&vec![0; handle.size_in_used() as usize]);
         return Ok(Gradients {
             x,
-            coefficients: zeros(operands.coefficients),
+            coefficients: operands.coefficients.map(zeros),
             attention: operands.attention.map(zeros),
         });
     }
-    let grid = Grid::new(client, operands, VECTOR.min(REGISTERS / count), STEPS);
-    let parts = client.empty(operands.rows() * grid.tiles() * count * size_of::<f32>());
+    let grid = Grid::new(client, operands, VECTOR.min(REGISTERS / count.max(1)), STEPS);
+    let parts = operands.coefficients.map(|_| client.empty(operands.rows() * grid.tiles() * count * size_of::<f32>()));
     backward_kernel::launch::<A>(
         client,
         grid.cube_count(client),
@@ -69,10 +69,10 @@ pub fn backward<A: DynamicActivation>(
         grid.vector,
         operands.x(grid.vector),
         buffer(grad_y, operands.elements() / grid.vector),
-        operands.coefficients::<A>(),
+        operands.coefficients::<A>().into(),
         operands.attention(grid.vector).into(),
         buffer(&x, operands.elements() / grid.vector),
-        buffer(&parts, operands.rows() * grid.tiles() * count),
+        parts.as_ref().map(|parts| buffer(parts, operands.rows() * grid.tiles() * count)).into(),
         operands.rows(),
         operands.sets,
         grid.vectors,
@@ -84,7 +84,7 @@ pub fn backward<A: DynamicActivation>(
     );
     Ok(Gradients {
         x,
-        coefficients: fold(client, parts, operands.rows(), grid.tiles(), count),
+        coefficients: parts.map(|parts| fold(client, parts, operands.rows(), grid.tiles(), count)),
         attention: operands.attention.map(|_| attention::<A>(client, operands, grad_y)),
     })
 }
@@ -93,10 +93,10 @@ pub fn backward<A: DynamicActivation>(
 fn backward_kernel<A: DynamicActivation, F: Float, N: Size>(
     x: &[Vector<F, N>],
     grad_y: &[Vector<F, N>],
-    coefficients: &[f32],
+    coefficients: ComptimeOption<&[f32]>,
     attention: ComptimeOption<&[Vector<f32, N>]>,
     grad_x: &mut [Vector<F, N>],
-    parts: &mut [f32],
+    parts: ComptimeOption<&mut [f32]>,
     rows: usize,
     sets: usize,
     vectors: usize,
@@ -108,7 +108,7 @@ fn backward_kernel<A: DynamicActivation, F: Float, N: Size>(
 ) {
     let row = CUBE_POS / tiles * CUBE_DIM_Y as usize + UNIT_POS_Y as usize;
     let tile = CUBE_POS % tiles;
-    let mut sums = Array::<Vector<f32, N>>::new(count);
+    let mut sums = Array::<Vector<f32, N>>::new(comptime![count.max(1)]);
     #[unroll]
     for i in 0..count {
         sums[i] = Vector::new(0.0);
@@ -136,8 +136,28 @@ fn backward_kernel<A: DynamicActivation, F: Float, N: Size>(
             }
         }
     }
+    #[comptime]
+    match parts {
+        ComptimeOption::Some(parts) => {
+            add_up_cube(&sums, parts, row, rows, row * tiles + tile, width, count);
+        }
+        ComptimeOption::None => {}
+    }
+}
+
+/// Adds up the sums of the units that share a row, and stores them as a part.
+#[cube]
+fn add_up_cube<N: Size>(
+    sums: &Array<Vector<f32, N>>,
+    parts: &mut [f32],
+    row: usize,
+    rows: usize,
+    part: usize,
+    #[comptime] width: u32,
+    #[comptime] count: usize,
+) {
     let units = comptime![UNITS as usize];
-    let mut shared = Shared::new_slice(comptime![TOGETHER.min(count) * UNITS as usize]);
+    let mut shared = Shared::<[f32]>::new_slice(comptime![TOGETHER.min(count) * UNITS as usize]);
     let pos = UNIT_POS as usize;
     #[unroll]
     for group in 0..comptime![count.div_ceil(TOGETHER)] {
@@ -164,7 +184,7 @@ fn backward_kernel<A: DynamicActivation, F: Float, N: Size>(
         if UNIT_POS_X == 0 && row < rows {
             #[unroll]
             for j in 0..together {
-                parts[(row * tiles + tile) * count + start + j] = shared[j * units + pos];
+                parts[part * count + start + j] = shared[j * units + pos];
             }
         }
     }
@@ -194,7 +214,7 @@ fn attention<A: DynamicActivation>(client: &Client, operands: &Operands<'_>, gra
         grid.vector,
         operands.x(grid.vector),
         buffer(grad_y, operands.elements() / grid.vector),
-        operands.coefficients::<A>(),
+        operands.coefficients::<A>().into(),
         operands.attention(grid.vector).into(),
         buffer(&parts, rows.elements() / grid.vector),
         rows.rows(),
@@ -212,7 +232,7 @@ fn attention<A: DynamicActivation>(client: &Client, operands: &Operands<'_>, gra
 fn attention_kernel<A: DynamicActivation, F: Float, N: Size>(
     x: &[Vector<F, N>],
     grad_y: &[Vector<F, N>],
-    coefficients: &[f32],
+    coefficients: ComptimeOption<&[f32]>,
     attention: ComptimeOption<&[Vector<f32, N>]>,
     parts: &mut [Vector<f32, N>],
     rows: usize,

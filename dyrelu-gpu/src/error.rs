@@ -7,7 +7,7 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum Error {
     /// The activation has no kernels on GPUs.
-    #[error("`{name}` has no GPU kernels: they are for pieces with coefficients and without neighbours")]
+    #[error("`{name}` has no GPU kernels: they are for pieces without neighbours")]
     Unsupported {
         /// Its name.
         name: &'static str,

@@ -130,8 +130,11 @@ impl<'s, A: DynamicActivation> Arguments<'s, A> {
         Self {
             coefficients: coefficients.map(|coefficient| Recorded::read(scope, &coefficient)).collect(),
             attention: match attention {
-                ComptimeOptionExpand::Some(attention) => Some(Recorded::read(scope, &attention)),
-                ComptimeOptionExpand::None => None,
+                // There is nothing that the attention scales if a piece has no coefficients.
+                ComptimeOptionExpand::Some(attention) if !A::COEFFICIENTS.is_empty() => {
+                    Some(Recorded::read(scope, &attention))
+                }
+                _ => None,
             },
             activation: core::marker::PhantomData,
         }

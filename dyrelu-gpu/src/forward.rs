@@ -32,7 +32,7 @@ pub fn forward<A: DynamicActivation>(client: &Client, operands: &Operands<'_>) -
         grid.cube_dim(),
         grid.vector,
         operands.x(grid.vector),
-        operands.coefficients::<A>(),
+        operands.coefficients::<A>().into(),
         operands.attention(grid.vector).into(),
         buffer(&y, operands.elements() / grid.vector),
         operands.rows(),
@@ -49,7 +49,7 @@ pub fn forward<A: DynamicActivation>(client: &Client, operands: &Operands<'_>) -
 #[cube(launch)]
 fn forward_kernel<A: DynamicActivation, F: Float, N: Size>(
     x: &[Vector<F, N>],
-    coefficients: &[f32],
+    coefficients: ComptimeOption<&[f32]>,
     attention: ComptimeOption<&[Vector<f32, N>]>,
     y: &mut [Vector<F, N>],
     rows: usize,
@@ -78,11 +78,15 @@ fn forward_kernel<A: DynamicActivation, F: Float, N: Size>(
 
 /// The coefficients of a row.
 #[cube]
-pub(crate) fn load_set(coefficients: &[f32], row: usize, #[comptime] count: usize) -> Sequence<f32> {
+pub(crate) fn load_set(
+    coefficients: ComptimeOption<&[f32]>,
+    row: usize,
+    #[comptime] count: usize,
+) -> Sequence<f32> {
     let mut set = Sequence::<f32>::new();
     #[unroll]
     for i in 0..count {
-        set.push(coefficients[row * count + i]);
+        set.push(coefficients.unwrap()[row * count + i]);
     }
     set
 }

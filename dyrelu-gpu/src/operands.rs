@@ -21,8 +21,8 @@ pub struct Operands<'a> {
     pub number: Number,
     /// `[N, sets, len]`.
     pub x: &'a Handle,
-    /// `[N, sets, P, K]` of `f32`.
-    pub coefficients: &'a Handle,
+    /// `[N, sets, P, K]` of `f32`, if a piece has any.
+    pub coefficients: Option<&'a Handle>,
     /// π, `[N, len]` of `f32`, in mode C.
     pub attention: Option<&'a Handle>,
 }
@@ -52,10 +52,10 @@ impl Number {
     }
 }
 
-/// Whether there are kernels for an activation: it has coefficients, and sees no neighbours.
+/// Whether there are kernels for an activation: its pieces see no neighbours.
 #[must_use]
 pub const fn supports<A: DynamicActivation>() -> bool {
-    !A::COEFFICIENTS.is_empty() && A::NEIGHBOURS.is_empty()
+    A::NEIGHBOURS.is_empty()
 }
 
 impl Operands<'_> {
@@ -86,8 +86,15 @@ impl Operands<'_> {
             return Err(Error::Elements { elements });
         }
         check_size("x", self.size(), self.x)?;
-        let coefficients = self.rows() * Self::coefficients_of_set::<A>();
-        check_size("coefficients", coefficients * size_of::<f32>(), self.coefficients)?;
+        let coefficients = self.rows() * Self::coefficients_of_set::<A>() * size_of::<f32>();
+        match self.coefficients {
+            Some(handle) => check_size("coefficients", coefficients, handle)?,
+            None if coefficients == 0 => {}
+            None => {
+                let (what, expected) = ("coefficients", coefficients as u64);
+                return Err(Error::Size { what, expected, found: 0 });
+            }
+        }
         let (expected, found) = match (A::SHARING, self.attention) {
             (Sharing::Unshared, Some(attention)) => {
                 return check_size("attention", self.samples * self.len * size_of::<f32>(), attention);
@@ -104,8 +111,8 @@ impl Operands<'_> {
         buffer(self.x, self.elements() / vector)
     }
 
-    pub(crate) fn coefficients<A: DynamicActivation>(&self) -> BufferArg {
-        buffer(self.coefficients, self.rows() * Self::coefficients_of_set::<A>())
+    pub(crate) fn coefficients<A: DynamicActivation>(&self) -> Option<BufferArg> {
+        Some(buffer(self.coefficients?, self.rows() * Self::coefficients_of_set::<A>()))
     }
 
     /// The attention as vectors of this size.

@@ -134,31 +134,26 @@ impl Neg for Recorded<'_> {
     }
 }
 
-impl Mask<'_> {
-    fn value(self) -> NativeExpand<bool> {
-        match self.bit {
-            Bit::Constant(bit) => bit.into(),
-            Bit::Value { bit, negated: false } => bit,
-            Bit::Value { bit, negated: true } => bit.__expand_not_method(self.scope),
-        }
-    }
-}
-
 impl BitAnd for Mask<'_> {
     type Output = Self;
 
+    /// By `select`: CubeCL's own operation branches for each number of a vector in WGSL.
     fn bitand(self, other: Self) -> Self {
+        let chosen = |bit, if_true: NativeExpand<bool>, if_false: NativeExpand<bool>, negated| {
+            let bit = select::expand(self.scope, bit, if_true, if_false);
+            Self { bit: Bit::Value { bit, negated }, ..self }
+        };
         match (self.bit, other.bit) {
             (Bit::Constant(true), _) | (_, Bit::Constant(false)) => other,
             (_, Bit::Constant(true)) | (Bit::Constant(false), _) => self,
+            (Bit::Value { bit: a, negated: false }, Bit::Value { bit: b, negated: false }) => {
+                chosen(a, b, false.into(), false)
+            }
             (Bit::Value { bit: a, negated: true }, Bit::Value { bit: b, negated: true }) => {
-                let bit = a.__expand_or_method(self.scope, b);
-                Self { bit: Bit::Value { bit, negated: true }, ..self }
+                chosen(a, true.into(), b, true)
             }
-            _ => {
-                let bit = self.value().__expand_and_method(self.scope, other.value());
-                Self { bit: Bit::Value { bit, negated: false }, ..self }
-            }
+            (Bit::Value { bit: a, .. }, Bit::Value { bit: b, negated: true }) => chosen(b, false.into(), a, false),
+            (Bit::Value { bit: a, negated: true }, Bit::Value { bit: b, .. }) => chosen(a, false.into(), b, false),
         }
     }
 }
