@@ -6,9 +6,13 @@ mod composed;
 mod config;
 #[cfg(feature = "flex")]
 mod fused;
+#[cfg(feature = "gpu")]
+mod gpu;
 mod layer;
 mod parameters;
 mod statistics;
+#[cfg(any(feature = "flex", feature = "gpu"))]
+mod strategy;
 mod with_context;
 
 pub use activation::Activation;

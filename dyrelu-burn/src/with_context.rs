@@ -4,6 +4,8 @@ use crate::Layer;
 use crate::composed::{self, cast, wide};
 #[cfg(feature = "flex")]
 use crate::fused;
+#[cfg(feature = "gpu")]
+use crate::gpu;
 use burn::tensor::Tensor;
 use dyrelu_core::kernels::piecewise::PieceSet;
 use dyrelu_core::{Context, DynamicActivation, Error, Sharing, Source};
@@ -111,6 +113,11 @@ impl<A: DynamicActivation> WithContext<'_, A> {
             Ok(y) => return y,
             Err(x) => x,
         };
+        #[cfg(feature = "gpu")]
+        let x = match gpu::forward(self, x) {
+            Ok(y) => return y,
+            Err(x) => x,
+        };
         self.forward_composed(x)
     }
 
@@ -149,16 +156,20 @@ impl<A: DynamicActivation> WithContext<'_, A> {
         self.check(&x);
         let (device, dtype) = (x.device(), wide(x.dtype()));
         let coefficients = self.coefficients_of(&with_one_spatial_axis(x));
-        if coefficients.is_empty() {
-            return Tensor::empty([1, self.layer.sets(), 0, A::Pieces::K], (&device, dtype));
-        }
-        let shape = coefficients.iter().flatten().map(Tensor::dims);
-        let [samples, sets, _] = shape.fold([1; 3], |a, b| core::array::from_fn(|axis| a[axis].max(b[axis])));
-        let coefficients = coefficients.into_iter().map(|pieces| {
-            let pieces = pieces.into_iter().map(|piece| piece.expand([samples, sets, 1]));
+        let samples = coefficients.iter().flatten().map(|piece| piece.dims()[0]);
+        let samples = samples.max().unwrap_or(1);
+        self.pack(&coefficients, samples)
+            .unwrap_or_else(|| Tensor::empty([samples, self.layer.sets(), 0, A::Pieces::K], (&device, dtype)))
+    }
+
+    /// The coefficients `[N, C or 1, P, K]` for so many samples, if there are any.
+    pub(crate) fn pack(&self, coefficients: &[Vec<Tensor<3>>], samples: usize) -> Option<Tensor<4>> {
+        let coefficients = coefficients.iter().map(|pieces| {
+            let pieces = pieces.iter().map(|piece| piece.clone().expand([samples, self.layer.sets(), 1]));
             Tensor::cat(pieces.collect(), 2).unsqueeze_dim(2)
         });
-        Tensor::cat(coefficients.collect(), 2)
+        let coefficients: Vec<Tensor<4>> = coefficients.collect();
+        (!coefficients.is_empty()).then(|| Tensor::cat(coefficients, 2))
     }
 
     /// As [`Layer::attention`].
@@ -173,7 +184,7 @@ impl<A: DynamicActivation> WithContext<'_, A> {
             .map(|attention| attention.squeeze_dim(1))
     }
 
-    fn coefficients_of(&self, x: &Tensor<3>) -> Vec<Vec<Tensor<3>>> {
+    pub(crate) fn coefficients_of(&self, x: &Tensor<3>) -> Vec<Vec<Tensor<3>>> {
         let dtype = wide(x.dtype());
         let context = match &self.context {
             _ if is_static::<A>() => None,
@@ -183,7 +194,7 @@ impl<A: DynamicActivation> WithContext<'_, A> {
         composed::coefficients::<A>(&self.layer.parameters, context, dtype)
     }
 
-    fn attention_of(&self, x: &Tensor<3>, moves: bool) -> Option<Tensor<3>> {
+    pub(crate) fn attention_of(&self, x: &Tensor<3>, moves: bool) -> Option<Tensor<3>> {
         (A::SHARING == Sharing::Unshared).then(|| {
             let Layer {
                 parameters,
@@ -215,7 +226,7 @@ impl<A: DynamicActivation> WithContext<'_, A> {
 }
 
 /// x as `[N, C, S]`.
-fn with_one_spatial_axis<const D: usize>(x: Tensor<D>) -> Tensor<3> {
+pub(crate) fn with_one_spatial_axis<const D: usize>(x: Tensor<D>) -> Tensor<3> {
     let shape = x.dims();
     x.reshape([shape[0], shape[1], shape[2..].iter().product()])
 }

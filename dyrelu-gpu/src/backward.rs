@@ -53,11 +53,11 @@ pub fn backward<A: DynamicActivation>(
     let x = client.empty(operands.size());
     let count = Operands::coefficients_of_set::<A>();
     if operands.elements() == 0 {
-        let zeros = |handle: &Handle| client.create_from_slice(&vec![0; handle.size_in_used() as usize]);
+        let zeros = |len: usize| client.create_from_slice(&vec![0; len * size_of::<f32>()]);
         return Ok(Gradients {
             x,
-            coefficients: operands.coefficients.map(zeros),
-            attention: operands.attention.map(zeros),
+            coefficients: operands.coefficients.map(|_| zeros(operands.rows() * count)),
+            attention: operands.attention.map(|_| zeros(operands.samples * operands.len)),
         });
     }
     let grid = Grid::new(client, operands, VECTOR.min(REGISTERS / count.max(1)), STEPS);

@@ -13,7 +13,7 @@ pub enum Error {
         name: &'static str,
     },
 
-    /// A buffer of another size.
+    /// A buffer that is too small.
     #[error("expected {expected} bytes of {what}, found {found}")]
     Size {
         /// What it holds.

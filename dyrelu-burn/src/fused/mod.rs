@@ -10,6 +10,7 @@ pub(crate) use backing::Backing;
 
 use crate::Layer;
 use crate::composed::cast;
+use crate::strategy::{Strategy, promote};
 use burn::backend::Flex;
 use burn::backend::autodiff::checkpoint::strategy::{BalancedCheckpointing, NoCheckpointing};
 use burn::tensor::{DType, GradientCheckpointingStrategy, Tensor};
@@ -46,26 +47,24 @@ fn forward_numbers<A: DynamicActivation, T: Number, const D: usize>(
         return Err(x);
     }
     let operation = Operation::<A, T>::new(layer);
-    let strategies = [
+    let strategy = Strategy::new([
         x.gradient_checkpointing_strategy(),
         parameters
             .as_ref()
             .and_then(Tensor::gradient_checkpointing_strategy),
         context.as_ref().and_then(Tensor::gradient_checkpointing_strategy),
-    ];
-    let mut strategies = strategies.into_iter().flatten();
-    let strategy = strategies.next();
-    if strategies.any(|other| Some(other) != strategy) {
-        // Burn says what is wrong with that.
-        return Err(x);
-    }
-    let Some(strategy) = strategy else {
-        let y = operation.infer(Inputs {
-            x: x.try_into_primitive::<Flex>().expect(IS_FLEX),
-            parameters: parameters.map(|tensor| tensor.try_into_primitive::<Flex>().expect(IS_FLEX)),
-            context: context.map(|tensor| tensor.try_into_primitive::<Flex>().expect(IS_FLEX)),
-        });
-        return Ok(Tensor::from_primitive::<Flex>(y));
+    ]);
+    let strategy = match strategy {
+        Strategy::Tracked(strategy) => strategy,
+        Strategy::Mixed => return Err(x),
+        Strategy::Untracked => {
+            let y = operation.infer(Inputs {
+                x: x.try_into_primitive::<Flex>().expect(IS_FLEX),
+                parameters: parameters.map(|tensor| tensor.try_into_primitive::<Flex>().expect(IS_FLEX)),
+                context: context.map(|tensor| tensor.try_into_primitive::<Flex>().expect(IS_FLEX)),
+            });
+            return Ok(Tensor::from_primitive::<Flex>(y));
+        }
     };
     if layer
         .statistics
@@ -106,13 +105,4 @@ const IS_FLEX: &str = "a float tensor of Flex";
 
 fn is_flex<const D: usize>(tensor: &Tensor<D>) -> bool {
     tensor.clone().inner().try_into_primitive::<Flex>().is_ok()
-}
-
-/// The tensor as one of autodiff: inputs may be of both kinds.
-fn promote<const D: usize>(tensor: Tensor<D>, strategy: GradientCheckpointingStrategy) -> Tensor<D> {
-    if tensor.is_autodiff() {
-        tensor
-    } else {
-        tensor.autodiff().with_gradient_checkpointing_strategy(strategy)
-    }
 }

@@ -1,0 +1,118 @@
+//! [`Lazy`]: a kernel in the queue of Burn's fusion.
+
+use super::operation::Inputs;
+use burn::tensor::{DType, Shape};
+use burn_cubecl::cubecl::server::Handle;
+use burn_cubecl::fusion::FusionCubeRuntime;
+use burn_cubecl::kernel::into_contiguous;
+use burn_cubecl::tensor::CubeTensor;
+use burn_cubecl::CubeBackend;
+use burn_fusion::custom::{CustomOpIr, HandleContainer, Operation, OperationIr, StreamId, TensorIr};
+use burn_fusion::{ExecutionError, FusionBackend, FusionRuntime, FusionTensor};
+use core::any::type_name;
+use core::fmt;
+use core::marker::PhantomData;
+use dyrelu_core::DynamicActivation;
+use dyrelu_gpu::{Error, Gradients, Number, Operands, backward, forward};
+
+type Runtime = <CubeBackend as FusionBackend>::FusionRuntime;
+type Handles = HandleContainer<<Runtime as FusionRuntime>::FusionHandle>;
+
+/// A tensor that may not have been computed yet.
+pub(super) type LazyTensor = FusionTensor<FusionCubeRuntime>;
+
+/// y, or the gradients for that of y.
+pub(super) struct Lazy<A> {
+    inputs: Inputs<TensorIr>,
+    grad_y: Option<TensorIr>,
+    outputs: Vec<TensorIr>,
+    activation: PhantomData<fn() -> A>,
+}
+
+impl<A: DynamicActivation> Lazy<A> {
+    /// y.
+    pub(super) fn forward(inputs: Inputs<LazyTensor>) -> LazyTensor {
+        let shapes = vec![(inputs.x.shape.clone(), inputs.x.dtype)];
+        let mut outputs = Self::register(inputs, None, shapes);
+        outputs.pop().expect("y")
+    }
+
+    /// The gradients for that of y.
+    pub(super) fn backward(inputs: Inputs<LazyTensor>, grad_y: LazyTensor) -> Inputs<LazyTensor> {
+        let shapes = inputs.as_ref().into_array().into_iter().flatten();
+        let shapes = shapes.map(|input| (input.shape.clone(), input.dtype)).collect();
+        let present = inputs.as_ref().map(|_| ());
+        let mut outputs = Self::register(inputs, Some(grad_y), shapes).into_iter();
+        present.map(|()| outputs.next().expect("a gradient for each input"))
+    }
+
+    /// Puts the kernel in the queue.
+    fn register(
+        inputs: Inputs<LazyTensor>,
+        grad_y: Option<LazyTensor>,
+        outputs: Vec<(Shape, DType)>,
+    ) -> Vec<LazyTensor> {
+        let client = inputs.x.client.clone();
+        let outputs = outputs.into_iter();
+        let outputs: Vec<_> = outputs
+            .map(|(shape, dtype)| TensorIr::uninit(client.create_empty_handle(), shape, dtype))
+            .collect();
+        let inputs = inputs.map(LazyTensor::into_ir);
+        let grad_y = grad_y.map(LazyTensor::into_ir);
+        let all: Vec<_> = inputs.clone().into_array().into_iter().flatten().chain(grad_y.clone()).collect();
+        let operation = OperationIr::Custom(CustomOpIr::new(type_name::<Self>(), &all, &outputs));
+        let lazy = Self { inputs, grad_y, outputs, activation: PhantomData };
+        client.register(StreamId::current(), operation, lazy)
+    }
+
+    fn run(&self, handles: &mut Handles) -> Result<Vec<Handle>, Error> {
+        let mut read = |input: &TensorIr| into_contiguous(handles.get_float_tensor::<CubeBackend>(input));
+        let inputs = self.inputs.as_ref().map(&mut read);
+        let grad_y = self.grad_y.as_ref().map(&mut read);
+        let [samples, channels, positions] = inputs.x.meta.shape().dims();
+        let sets = inputs.coefficients.as_ref().map_or(channels, |tensor| tensor.meta.shape()[1]);
+        let operands = Operands {
+            samples,
+            sets,
+            len: channels / sets * positions,
+            number: number(inputs.x.dtype),
+            x: &inputs.x.handle,
+            coefficients: inputs.coefficients.as_ref().map(|tensor| &tensor.handle),
+            attention: inputs.attention.as_ref().map(|tensor| &tensor.handle),
+        };
+        let client = &inputs.x.client;
+        let Some(grad_y) = grad_y else {
+            return Ok(vec![forward::<A>(client, &operands)?]);
+        };
+        let Gradients { x, coefficients, attention } = backward::<A>(client, &operands, &grad_y.handle)?;
+        Ok([Some(x), coefficients, attention].into_iter().flatten().collect())
+    }
+}
+
+fn number(dtype: DType) -> Number {
+    match dtype {
+        DType::F32 => Number::F32,
+        DType::F16 => Number::F16,
+        DType::BF16 => Number::Bf16,
+        _ => unreachable!("`supports` has asked for one of these"),
+    }
+}
+
+impl<A: DynamicActivation> Operation<Runtime> for Lazy<A> {
+    fn execute(&self, handles: &mut Handles) -> Result<(), ExecutionError> {
+        let CubeTensor { client, device, .. } = handles.get_float_tensor::<CubeBackend>(&self.inputs.x);
+        let results = self.run(handles).map_err(|error| ExecutionError::generic(error.to_string()))?;
+        for (output, handle) in self.outputs.iter().zip(results) {
+            let (client, device) = (client.clone(), device.clone());
+            let tensor = CubeTensor::new_contiguous(client, device, output.shape.clone(), handle, output.dtype);
+            handles.register_float_tensor::<CubeBackend>(&output.id, tensor);
+        }
+        Ok(())
+    }
+}
+
+impl<A: DynamicActivation> fmt::Debug for Lazy<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Lazy").field(&A::NAME).finish()
+    }
+}
