@@ -1,16 +1,16 @@
 //! The gradients: reads x and the gradient of y once, writes that of x once.
 
 use crate::fold::fold;
-use crate::formula::{attention_gradient, gradients};
+use crate::formula::gradients;
 use crate::forward::load_set;
-use crate::grid::{Grid, UNITS};
+use crate::grid::{Grid, UNITS, cubes};
 use crate::operands::{Operands, buffer, check_size};
 use crate::Error;
 use cubecl::prelude::*;
 use cubecl::server::Handle;
 use dyrelu_core::DynamicActivation;
 
-/// The numbers of all vectors of sums that a unit has in registers.
+/// The numbers of all sums that a unit has in registers.
 const REGISTERS: usize = 64;
 
 /// The numbers that a unit reads at once.
@@ -19,11 +19,14 @@ const VECTOR: usize = 4;
 /// The vectors that a unit adds up before the units of a cube do.
 const STEPS: usize = 8;
 
+/// The same in mode C, where a unit also has the sums of so many gradients of the attention.
+const STEPS_WITH_ATTENTION: usize = 4;
+
+/// The channels of which a unit adds up the gradients of the attention.
+const CHANNELS: usize = 16;
+
 /// The sums that the units of a cube add up at once.
 const TOGETHER: usize = 8;
-
-/// The channels that one unit adds up for the gradient of the attention.
-const CHANNELS: usize = 16;
 
 /// The gradients of [`forward`](crate::forward).
 #[derive(Debug, Clone)]
@@ -60,11 +63,24 @@ pub fn backward<A: DynamicActivation>(
             attention: operands.attention.map(|_| zeros(operands.samples * operands.len)),
         });
     }
-    let grid = Grid::new(client, operands, VECTOR.min(REGISTERS / count.max(1)), STEPS);
-    let parts = operands.coefficients.map(|_| client.empty(operands.rows() * grid.tiles() * count * size_of::<f32>()));
+    let vector = VECTOR.min(REGISTERS / count.max(1));
+    let (steps, group) = if operands.attention.is_some() {
+        // These steps are unrolled, those of many pieces are not to be too many.
+        (STEPS_WITH_ATTENTION.min(REGISTERS / count.max(1)).max(1), Group { samples: operands.samples, sets: operands.sets, members: CHANNELS })
+    } else {
+        (STEPS, Group { samples: 1, sets: operands.rows(), members: 1 })
+    };
+    let grid = Grid::new(client, operands, vector, steps);
+    let (rows, tiles) = (operands.rows(), grid.tiles());
+    let teams = group.sets.div_ceil(group.members).next_multiple_of(grid.height());
+    // A kernel has all its arguments, whether it uses them or not.
+    let parts = client.empty((rows * tiles * count).max(1) * size_of::<f32>());
+    let attention_parts = operands
+        .attention
+        .map(|_| client.empty(group.samples * teams * operands.len * size_of::<f32>()));
     backward_kernel::launch::<A>(
         client,
-        grid.cube_count(client),
+        cubes(client, group.samples * teams / grid.height() * tiles),
         grid.cube_dim(),
         grid.vector,
         operands.x(grid.vector),
@@ -72,11 +88,17 @@ pub fn backward<A: DynamicActivation>(
         operands.coefficients::<A>().into(),
         operands.attention(grid.vector).into(),
         buffer(&x, operands.elements() / grid.vector),
-        parts.as_ref().map(|parts| buffer(parts, operands.rows() * grid.tiles() * count)).into(),
-        operands.rows(),
-        operands.sets,
+        buffer(&parts, rows * tiles * count),
+        attention_parts
+            .as_ref()
+            .map(|parts| buffer(parts, group.samples * teams * grid.vectors))
+            .into(),
+        group.samples,
+        group.sets,
+        teams,
         grid.vectors,
-        grid.tiles(),
+        tiles,
+        group.members,
         grid.steps,
         grid.width,
         count,
@@ -84,9 +106,19 @@ pub fn backward<A: DynamicActivation>(
     );
     Ok(Gradients {
         x,
-        coefficients: parts.map(|parts| fold(client, parts, operands.rows(), grid.tiles(), count)),
-        attention: operands.attention.map(|_| attention::<A>(client, operands, grad_y)),
+        coefficients: operands.coefficients.map(|_| fold(client, parts, rows, tiles, count)),
+        attention: attention_parts.map(|parts| fold(client, parts, group.samples, teams, operands.len)),
     })
+}
+
+/// Rows that a *team*, the units that share a row, has one after the other: in mode C some channels of a sample, so that
+/// what it adds up for the attention are fewer numbers than x; else single rows, and no samples.
+struct Group {
+    samples: usize,
+    /// The rows of a sample.
+    sets: usize,
+    /// The rows of a team.
+    members: usize,
 }
 
 #[cube(launch)]
@@ -96,50 +128,83 @@ fn backward_kernel<A: DynamicActivation, F: Float, N: Size>(
     coefficients: ComptimeOption<&[f32]>,
     attention: ComptimeOption<&[Vector<f32, N>]>,
     grad_x: &mut [Vector<F, N>],
-    parts: ComptimeOption<&mut [f32]>,
-    rows: usize,
+    parts: &mut [f32],
+    attention_parts: ComptimeOption<&mut [Vector<f32, N>]>,
+    samples: usize,
     sets: usize,
+    teams: usize,
     vectors: usize,
     tiles: usize,
+    #[comptime] members: usize,
     #[comptime] steps: usize,
     #[comptime] width: u32,
     #[comptime] count: usize,
     #[define(F)] _number: ElemType,
 ) {
-    let row = CUBE_POS / tiles * CUBE_DIM_Y as usize + UNIT_POS_Y as usize;
     let tile = CUBE_POS % tiles;
-    let mut sums = Array::<Vector<f32, N>>::new(comptime![count.max(1)]);
+    let team = CUBE_POS / tiles * CUBE_DIM_Y as usize + UNIT_POS_Y as usize;
+    let sample = team / teams;
+    let first = tile * steps * CUBE_DIM_X as usize + UNIT_POS_X as usize;
+    let with_attention = attention.is_some();
+    let mut attention_sums = Array::<Vector<f32, N>>::new(steps);
     #[unroll]
-    for i in 0..count {
-        sums[i] = Vector::new(0.0);
+    for step in 0..steps {
+        attention_sums[step] = Vector::new(0.0);
     }
-    if row < rows {
-        let set = load_set(coefficients, row, count);
-        let first = tile * steps * CUBE_DIM_X as usize + UNIT_POS_X as usize;
-        for step in 0..steps {
-            let position = first + step * CUBE_DIM_X as usize;
-            if position < vectors {
-                let i = row * vectors + position;
-                let pi = attention.map(|attention| attention[row / sets * vectors + position]);
-                let mut so_far = Sequence::<Vector<f32, N>>::new();
-                #[unroll]
-                for j in 0..count {
-                    so_far.push(sums[j]);
-                }
-                let gradients =
-                    gradients::<A, N>(Vector::cast_from(x[i]), Vector::cast_from(grad_y[i]), &set, pi, so_far);
-                grad_x[i] = Vector::cast_from(*gradients.index(0));
-                #[unroll]
-                for j in 0..count {
-                    sums[j] = *gradients.index(j + 1);
+    let mut sums = Array::<Vector<f32, N>>::new(comptime![count.max(1)]);
+    for member in 0..members {
+        let set = team % teams * members + member;
+        let row = sample * sets + set;
+        let is_row = sample < samples && set < sets;
+        #[unroll]
+        for j in 0..count {
+            sums[j] = Vector::new(0.0);
+        }
+        if is_row {
+            let set = load_set(coefficients, row, count);
+            #[unroll(with_attention)]
+            for step in 0..steps {
+                let position = first + step * CUBE_DIM_X as usize;
+                if position < vectors {
+                    let i = row * vectors + position;
+                    let pi = attention.map(|attention| attention[sample * vectors + position]);
+                    let mut so_far = Sequence::<Vector<f32, N>>::new();
+                    #[unroll]
+                    for j in 0..count {
+                        so_far.push(sums[j]);
+                    }
+                    let gradients = gradients::<A, N>(
+                        Vector::cast_from(x[i]),
+                        Vector::cast_from(grad_y[i]),
+                        &set,
+                        pi,
+                        so_far,
+                    );
+                    grad_x[i] = Vector::cast_from(*gradients.index(0));
+                    #[unroll]
+                    for j in 0..count {
+                        sums[j] = *gradients.index(j + 1);
+                    }
+                    if with_attention {
+                        attention_sums[step] += *gradients.index(count + 1);
+                    }
                 }
             }
         }
+        if comptime![count > 0] {
+            add_up_cube(&sums, parts, is_row, row * tiles + tile, width, count);
+        }
     }
     #[comptime]
-    match parts {
+    match attention_parts {
         ComptimeOption::Some(parts) => {
-            add_up_cube(&sums, parts, row, rows, row * tiles + tile, width, count);
+            #[unroll]
+            for step in 0..steps {
+                let position = first + step * CUBE_DIM_X as usize;
+                if sample < samples && position < vectors {
+                    parts[team * vectors + position] = attention_sums[step];
+                }
+            }
         }
         ComptimeOption::None => {}
     }
@@ -150,8 +215,7 @@ fn backward_kernel<A: DynamicActivation, F: Float, N: Size>(
 fn add_up_cube<N: Size>(
     sums: &Array<Vector<f32, N>>,
     parts: &mut [f32],
-    row: usize,
-    rows: usize,
+    is_row: bool,
     part: usize,
     #[comptime] width: u32,
     #[comptime] count: usize,
@@ -181,7 +245,7 @@ fn add_up_cube<N: Size>(
             }
             sync_cube();
         }
-        if UNIT_POS_X == 0 && row < rows {
+        if UNIT_POS_X == 0 && is_row {
             #[unroll]
             for j in 0..together {
                 parts[part * count + start + j] = shared[j * units + pos];
@@ -198,71 +262,4 @@ fn sum_of_lanes<N: Size>(vector: Vector<f32, N>) -> f32 {
         sum += vector.extract(lane);
     }
     sum
-}
-
-/// The gradient of the attention: a pass of its own over x and the gradient of y, as what is shared by channels is not shared by
-/// positions.
-fn attention<A: DynamicActivation>(client: &Client, operands: &Operands<'_>, grad_y: &Handle) -> Handle {
-    let chunks = operands.sets.div_ceil(CHANNELS);
-    let rows = Operands { sets: chunks, ..*operands };
-    let grid = Grid::new(client, &rows, VECTOR, 1);
-    let parts = client.empty(rows.elements() * size_of::<f32>());
-    attention_kernel::launch::<A>(
-        client,
-        grid.cube_count(client),
-        grid.cube_dim(),
-        grid.vector,
-        operands.x(grid.vector),
-        buffer(grad_y, operands.elements() / grid.vector),
-        operands.coefficients::<A>().into(),
-        operands.attention(grid.vector).into(),
-        buffer(&parts, rows.elements() / grid.vector),
-        rows.rows(),
-        operands.sets,
-        grid.vectors,
-        grid.tiles(),
-        CHANNELS,
-        Operands::coefficients_of_set::<A>(),
-        operands.number.elem(),
-    );
-    fold(client, parts, operands.samples, chunks, operands.len)
-}
-
-#[cube(launch)]
-fn attention_kernel<A: DynamicActivation, F: Float, N: Size>(
-    x: &[Vector<F, N>],
-    grad_y: &[Vector<F, N>],
-    coefficients: ComptimeOption<&[f32]>,
-    attention: ComptimeOption<&[Vector<f32, N>]>,
-    parts: &mut [Vector<f32, N>],
-    rows: usize,
-    sets: usize,
-    vectors: usize,
-    tiles: usize,
-    #[comptime] channels: usize,
-    #[comptime] count: usize,
-    #[define(F)] _number: ElemType,
-) {
-    let row = CUBE_POS / tiles * CUBE_DIM_Y as usize + UNIT_POS_Y as usize;
-    let position = CUBE_POS % tiles * CUBE_DIM_X as usize + UNIT_POS_X as usize;
-    if row < rows && position < vectors {
-        let chunks = sets.div_ceil(channels);
-        let (sample, chunk) = (row / chunks, row % chunks);
-        let pi = attention.map(|attention| attention[sample * vectors + position]);
-        let mut sum = Vector::<f32, N>::new(0.0);
-        for channel in 0..channels {
-            let channel = chunk * channels + channel;
-            if channel < sets {
-                let set = load_set(coefficients, sample * sets + channel, count);
-                let i = (sample * sets + channel) * vectors + position;
-                sum += attention_gradient::<A, N>(
-                    Vector::cast_from(x[i]),
-                    Vector::cast_from(grad_y[i]),
-                    &set,
-                    pi,
-                );
-            }
-        }
-        parts[row * vectors + position] = sum;
-    }
 }

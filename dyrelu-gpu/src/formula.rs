@@ -8,7 +8,7 @@ use cubecl::ir::Scope;
 use cubecl::prelude::*;
 use cubecl::unexpanded;
 use dyrelu_core::kernels::piecewise::{Derivatives, PieceSet};
-use dyrelu_core::{DynamicActivation, Elementwise};
+use dyrelu_core::{DynamicActivation, Elementwise, Sharing};
 
 /// y at x, for the coefficients `[P, K]` and in mode C the attention π.
 pub(crate) fn value<A: DynamicActivation, N: Size>(
@@ -34,7 +34,8 @@ pub(crate) mod value {
     }
 }
 
-/// The gradient of x for that of y; then the sums of the gradients of the coefficients `[P, K]`, which this adds to.
+/// For the gradient of y: the gradient of x; the sums of the gradients of the coefficients `[P, K]` with those at x; and in mode C
+/// the gradient of the attention.
 pub(crate) fn gradients<A: DynamicActivation, N: Size>(
     _x: Vector<f32, N>,
     _grad_y: Vector<f32, N>,
@@ -57,57 +58,34 @@ pub(crate) mod gradients {
         sums: SequenceExpand<Vector<f32, N>>,
     ) -> SequenceExpand<Vector<f32, N>> {
         let arguments = Arguments::<A>::new(scope, coefficients, attention);
-        let derivatives = arguments.derivatives(Recorded::read(scope, &x));
+        let Derivatives { y, x: by_x, pieces } =
+            A::Pieces::derivatives(Recorded::read(scope, &x), |k, p| arguments.of(k, p));
         let grad_y = Recorded::read(scope, &grad_y);
         // Of y = π · f(x, c) and of y = f(x, π · c), the derivative with respect to c has the factor π.
-        let by_coefficients = arguments.attention.map_or(grad_y, |attention| grad_y * attention);
-        let by_x = if A::HOMOGENEOUS { by_coefficients } else { grad_y };
-        let mut gradients = vec![vector(scope, by_x * derivatives.x)];
+        let scaled = arguments.attention.map_or(grad_y, |attention| grad_y * attention);
+        let mut gradients = vec![if A::HOMOGENEOUS { scaled * by_x } else { grad_y * by_x }];
+        let mut by_attention = Recorded::constant(scope, 0.0);
         for (i, sum) in sums.iter_cloned().enumerate() {
             let (k, p) = (i % A::Pieces::K, i / A::Pieces::K);
-            let (won, of_piece) = &derivatives.pieces[k];
-            let sum = Recorded::read(scope, &sum);
-            let added = by_coefficients * of_piece[p] + sum;
+            let (won, of_piece) = &pieces[k];
             // Products are masked and not factors, for 0 · ∞ would be NaN.
-            gradients.push(vector(scope, won.map_or(added, |won| Recorded::select(won, added, sum))));
-        }
-        sequence(scope, gradients)
-    }
-}
-
-/// The gradient of the attention π for that of y.
-pub(crate) fn attention_gradient<A: DynamicActivation, N: Size>(
-    _x: Vector<f32, N>,
-    _grad_y: Vector<f32, N>,
-    _coefficients: &Sequence<f32>,
-    _attention: ComptimeOption<Vector<f32, N>>,
-) -> Vector<f32, N> {
-    unexpanded!()
-}
-
-pub(crate) mod attention_gradient {
-    use super::*;
-
-    pub(crate) fn expand<A: DynamicActivation, N: Size>(
-        scope: &Scope,
-        x: NativeExpand<Vector<f32, N>>,
-        grad_y: NativeExpand<Vector<f32, N>>,
-        coefficients: &SequenceExpand<f32>,
-        attention: ComptimeOptionExpand<Vector<f32, N>>,
-    ) -> NativeExpand<Vector<f32, N>> {
-        let arguments = Arguments::<A>::new(scope, coefficients, attention);
-        let (x, grad_y) = (Recorded::read(scope, &x), Recorded::read(scope, &grad_y));
-        if A::HOMOGENEOUS {
-            return vector(scope, grad_y * A::Pieces::value(x, |k, p| arguments.of(k, p)));
-        }
-        let mut sum = Recorded::constant(scope, 0.0);
-        for (k, (won, of_piece)) in arguments.derivatives(x).pieces.into_iter().enumerate() {
-            for (p, of_argument) in of_piece.into_iter().enumerate() {
-                let added = grad_y * of_argument * arguments.coefficient(k, p) + sum;
-                sum = won.map_or(added, |won| Recorded::select(won, added, sum));
+            let add = |sum, product| match *won {
+                Some(won) => Recorded::select(won, product + sum, sum),
+                None => product + sum,
+            };
+            gradients.push(add(Recorded::read(scope, &sum), scaled * of_piece[p]));
+            if arguments.scales_coefficients() {
+                by_attention = add(by_attention, grad_y * of_piece[p] * arguments.coefficient(k, p));
             }
         }
-        vector(scope, sum)
+        if A::SHARING == Sharing::Unshared {
+            gradients.push(if A::HOMOGENEOUS { grad_y * y } else { by_attention });
+        }
+        let mut sequence = Sequence::<Vector<f32, N>>::__expand_new(scope);
+        for gradient in gradients {
+            sequence.__expand_push_method(scope, vector(scope, gradient));
+        }
+        sequence
     }
 }
 
@@ -144,10 +122,15 @@ impl<'s, A: DynamicActivation> Arguments<'s, A> {
         self.coefficients[p * A::Pieces::K + k]
     }
 
-    /// The coefficient that piece k sees: times π where that does not multiply the output instead.
+    /// Whether π multiplies the coefficients and not the output.
+    fn scales_coefficients(&self) -> bool {
+        self.attention.is_some() && !A::HOMOGENEOUS
+    }
+
+    /// The coefficient that piece k sees.
     fn of(&self, k: usize, p: usize) -> Recorded<'s> {
         match self.attention {
-            Some(attention) if !A::HOMOGENEOUS => self.coefficient(k, p) * attention,
+            Some(attention) if self.scales_coefficients() => self.coefficient(k, p) * attention,
             _ => self.coefficient(k, p),
         }
     }
@@ -159,24 +142,9 @@ impl<'s, A: DynamicActivation> Arguments<'s, A> {
             _ => y,
         }
     }
-
-    fn derivatives(&self, x: Recorded<'s>) -> Derivatives<Recorded<'s>> {
-        A::Pieces::derivatives(x, |k, p| self.of(k, p))
-    }
 }
 
 /// The value as a vector, also if it is a scalar so far.
 fn vector<N: Size>(scope: &Scope, value: Recorded<'_>) -> NativeExpand<Vector<f32, N>> {
     Vector::<f32, N>::__expand_cast_from(scope, value.value())
-}
-
-fn sequence<N: Size>(
-    scope: &Scope,
-    values: Vec<NativeExpand<Vector<f32, N>>>,
-) -> SequenceExpand<Vector<f32, N>> {
-    let mut sequence = Sequence::<Vector<f32, N>>::__expand_new(scope);
-    for value in values {
-        sequence.__expand_push_method(scope, value);
-    }
-    sequence
 }

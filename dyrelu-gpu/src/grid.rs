@@ -44,14 +44,18 @@ impl Grid {
         self.vectors.div_ceil(self.steps * self.width as usize)
     }
 
+    /// The rows that a cube has at once.
+    pub(crate) fn height(&self) -> usize {
+        (UNITS / self.width) as usize
+    }
+
     pub(crate) fn cube_dim(&self) -> CubeDim {
         CubeDim::new_2d(self.width, UNITS / self.width)
     }
 
     /// Cubes for all tiles. There may be more, as no axis of a device's grid can have any length.
     pub(crate) fn cube_count(&self, client: &Client) -> CubeCount {
-        let height = (UNITS / self.width) as usize;
-        cubes(client, self.rows.div_ceil(height) * self.tiles())
+        cubes(client, self.rows.div_ceil(self.height()) * self.tiles())
     }
 }
 

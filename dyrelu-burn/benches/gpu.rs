@@ -1,0 +1,80 @@
+//! How fast layers are on a GPU of Burn, by the kernels and by tensor operations, as a table in Markdown.
+//!
+//! ```console
+//! cargo bench -p dyrelu-burn --features gpu,vulkan --bench gpu -- 64 256 56
+//! ```
+//!
+//! for the shape 64×256×56×56. Another backend than `vulkan` is another feature; the default device is measured. All of a layer is
+//! in it, means and hyper function too. For both, x and all parameters require gradients, and the loss is Σ g · y for a fixed g,
+//! whose own time is part of all numbers. Each is the median of many rounds, in which all take turns.
+
+use burn::nn::Relu;
+use burn::tensor::{DType, Device, Distribution, Tensor};
+use dyrelu::DynamicActivation;
+use dyrelu::gallery::{DyReluA, DyReluB, DyReluC, DynamicSwish};
+use dyrelu_burn::{Layer, LayerConfig};
+use std::env;
+use std::time::Instant;
+
+const ROUNDS: usize = 20;
+
+fn main() {
+    let numbers: Vec<usize> = env::args().filter_map(|argument| argument.parse().ok()).collect();
+    let [samples, channels, side] = numbers[..].try_into().unwrap_or([8, 64, 56]);
+    let shape = [samples, channels, side, side];
+    println!("{shape:?} on {:?}, times in ms\n", Device::default());
+    println!(
+        "| activation | stored as | forward, kernels | composed | × | ReLU | both, kernels | composed | × | ReLU |"
+    );
+    println!("|:--|:--|--:|--:|--:|--:|--:|--:|--:|--:|");
+    for dtype in [DType::F32, DType::F16] {
+        measure::<DyReluA>(shape, dtype);
+        measure::<DyReluB>(shape, dtype);
+        measure::<DyReluC>(shape, dtype);
+        measure::<DynamicSwish>(shape, dtype);
+    }
+}
+
+fn measure<A: DynamicActivation>(shape: [usize; 4], dtype: DType) {
+    let (plain, tracked) = (Device::default(), Device::default().autodiff());
+    let layer: Layer<A> = LayerConfig::new(shape[1]).with_reduction(8).init(&tracked);
+    let valid = burn::module::Module::valid(&layer);
+    let relu = Relu::new();
+    let normal = Distribution::Normal(0.0, 1.0);
+    let x = Tensor::<4>::random(shape, normal, &plain).cast(dtype);
+    let leaf = Tensor::<4>::random(shape, normal, &tracked).cast(dtype).detach().require_grad();
+    let g = Tensor::<4>::random(shape, normal, &tracked).cast(dtype);
+
+    let both = |y: Tensor<4>| {
+        let grads = (y * g.clone()).sum().backward();
+        drop(leaf.grad(&grads));
+    };
+    let works: [&dyn Fn(); 6] = [
+        &|| drop(valid.forward(x.clone())),
+        &|| drop(valid.forward_composed(x.clone())),
+        &|| drop(relu.forward(x.clone())),
+        &|| both(layer.forward(leaf.clone())),
+        &|| both(layer.forward_composed(leaf.clone())),
+        &|| both(relu.forward(leaf.clone())),
+    ];
+    let mut times = [const { vec![] }; 6];
+    for _ in 0..ROUNDS {
+        for (work, times) in works.iter().zip(&mut times) {
+            plain.sync().expect("a device");
+            let start = Instant::now();
+            work();
+            plain.sync().expect("a device");
+            times.push(start.elapsed().as_secs_f64() * 1e3);
+        }
+    }
+    let [kernels, composed, relu, both_kernels, both_composed, both_relu] = times.map(|mut times| {
+        times.sort_by(f64::total_cmp);
+        times[ROUNDS / 2]
+    });
+    println!(
+        "| {} | {dtype:?} | {kernels:.2} | {composed:.2} | {:.1} | {relu:.2} | {both_kernels:.2} | {both_composed:.2} | {:.1} | {both_relu:.2} |",
+        A::NAME,
+        composed / kernels,
+        both_composed / both_kernels,
+    );
+}
