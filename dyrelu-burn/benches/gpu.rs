@@ -42,7 +42,10 @@ fn measure<A: DynamicActivation>(shape: [usize; 4], dtype: DType) {
     let relu = Relu::new();
     let normal = Distribution::Normal(0.0, 1.0);
     let x = Tensor::<4>::random(shape, normal, &plain).cast(dtype);
-    let leaf = Tensor::<4>::random(shape, normal, &tracked).cast(dtype).detach().require_grad();
+    let leaf = Tensor::<4>::random(shape, normal, &tracked)
+        .cast(dtype)
+        .detach()
+        .require_grad();
     let g = Tensor::<4>::random(shape, normal, &tracked).cast(dtype);
 
     let both = |y: Tensor<4>| {

@@ -165,7 +165,9 @@ impl<A: DynamicActivation> WithContext<'_, A> {
     /// The coefficients `[N, C or 1, P, K]` for so many samples, if there are any.
     pub(crate) fn pack(&self, coefficients: &[Vec<Tensor<3>>], samples: usize) -> Option<Tensor<4>> {
         let coefficients = coefficients.iter().map(|pieces| {
-            let pieces = pieces.iter().map(|piece| piece.clone().expand([samples, self.layer.sets(), 1]));
+            let pieces = pieces
+                .iter()
+                .map(|piece| piece.clone().expand([samples, self.layer.sets(), 1]));
             Tensor::cat(pieces.collect(), 2).unsqueeze_dim(2)
         });
         let coefficients: Vec<Tensor<4>> = coefficients.collect();

@@ -40,7 +40,9 @@ fn training_devices() -> [(&'static str, Device); 2] {
 fn check_shape<A: DynamicActivation, const D: usize>(shape: [usize; D], dtype: DType) {
     let channels = shape[1];
     let groups = A::NEIGHBOURS.iter().any(|neighbour| neighbour.groups != 0);
-    let config = LayerConfig::new(channels).with_hidden(Some(4)).with_groups(groups.then_some(3));
+    let config = LayerConfig::new(channels)
+        .with_hidden(Some(4))
+        .with_groups(groups.then_some(3));
     let mut builder = A::layer::<f64>(channels).hidden(4).seed(3);
     if let Some(groups) = config.groups {
         builder = builder.groups(groups);

@@ -31,7 +31,9 @@ fn main() {
     let [samples, channels, side] = numbers[..].try_into().unwrap_or([8, 64, 56]);
     let client = Device::default().client();
     println!("{}: {samples}×{channels}×{side}×{side}\n", client.name());
-    println!("| activation | stored as | copy, GB/s | forward | backward | both, ms |\n|:--|:--|--:|--:|--:|--:|");
+    println!(
+        "| activation | stored as | copy, GB/s | forward | backward | both, ms |\n|:--|:--|--:|--:|--:|--:|"
+    );
     for number in [Number::F32, Number::F16] {
         let shape = (samples, channels, side * side);
         measure::<DyReluA>(&client, shape, number);
@@ -44,7 +46,11 @@ fn main() {
 fn measure<A: DynamicActivation>(client: &Client, shape: (usize, usize, usize), number: Number) {
     let (samples, channels, positions) = shape;
     let elements = samples * channels * positions;
-    let sets = if A::SHARING == Sharing::SpatialAndChannel { 1 } else { channels };
+    let sets = if A::SHARING == Sharing::SpatialAndChannel {
+        1
+    } else {
+        channels
+    };
     let bytes = elements * if number == Number::F32 { 4 } else { 2 };
     let zeros = |len: usize| client.create_from_slice(&vec![0; len]);
     let (x, grad_y) = (zeros(bytes), zeros(bytes));
@@ -111,7 +117,11 @@ fn copy(client: &Client, x: &Handle, bytes: usize) {
 }
 
 #[cube(launch)]
-fn copy_kernel<F: Float, N: Size>(x: &[Vector<F, N>], y: &mut [Vector<F, N>], #[define(F)] _number: ElemType) {
+fn copy_kernel<F: Float, N: Size>(
+    x: &[Vector<F, N>],
+    y: &mut [Vector<F, N>],
+    #[define(F)] _number: ElemType,
+) {
     if ABSOLUTE_POS < y.len() {
         y[ABSOLUTE_POS] = x[ABSOLUTE_POS];
     }

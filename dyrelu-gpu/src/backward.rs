@@ -1,11 +1,11 @@
 //! The gradients: reads x and the gradient of y once, writes that of x once.
 
+use crate::Error;
 use crate::fold::fold;
 use crate::formula::gradients;
 use crate::forward::load_set;
 use crate::grid::{Grid, UNITS, cubes};
 use crate::operands::{Operands, buffer, check_size};
-use crate::Error;
 use cubecl::prelude::*;
 use cubecl::server::Handle;
 use dyrelu_core::DynamicActivation;
@@ -66,9 +66,23 @@ pub fn backward<A: DynamicActivation>(
     let vector = VECTOR.min(REGISTERS / count.max(1));
     let (steps, group) = if operands.attention.is_some() {
         // These steps are unrolled, those of many pieces are not to be too many.
-        (STEPS_WITH_ATTENTION.min(REGISTERS / count.max(1)).max(1), Group { samples: operands.samples, sets: operands.sets, members: CHANNELS })
+        (
+            STEPS_WITH_ATTENTION.min(REGISTERS / count.max(1)).max(1),
+            Group {
+                samples: operands.samples,
+                sets: operands.sets,
+                members: CHANNELS,
+            },
+        )
     } else {
-        (STEPS, Group { samples: 1, sets: operands.rows(), members: 1 })
+        (
+            STEPS,
+            Group {
+                samples: 1,
+                sets: operands.rows(),
+                members: 1,
+            },
+        )
     };
     let grid = Grid::new(client, operands, vector, steps);
     let (rows, tiles) = (operands.rows(), grid.tiles());
@@ -106,7 +120,9 @@ pub fn backward<A: DynamicActivation>(
     );
     Ok(Gradients {
         x,
-        coefficients: operands.coefficients.map(|_| fold(client, parts, rows, tiles, count)),
+        coefficients: operands
+            .coefficients
+            .map(|_| fold(client, parts, rows, tiles, count)),
         attention: attention_parts.map(|parts| fold(client, parts, group.samples, teams, operands.len)),
     })
 }
@@ -197,7 +213,8 @@ fn backward_kernel<A: DynamicActivation, F: Float, N: Size>(
     }
     #[comptime]
     match attention_parts {
-        ComptimeOption::Some(parts) => {
+        ComptimeOption::Some(parts) =>
+        {
             #[unroll]
             for step in 0..steps {
                 let position = first + step * CUBE_DIM_X as usize;

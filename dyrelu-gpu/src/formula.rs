@@ -63,7 +63,11 @@ pub(crate) mod gradients {
         let grad_y = Recorded::read(scope, &grad_y);
         // Of y = π · f(x, c) and of y = f(x, π · c), the derivative with respect to c has the factor π.
         let scaled = arguments.attention.map_or(grad_y, |attention| grad_y * attention);
-        let mut gradients = vec![if A::HOMOGENEOUS { scaled * by_x } else { grad_y * by_x }];
+        let mut gradients = vec![if A::HOMOGENEOUS {
+            scaled * by_x
+        } else {
+            grad_y * by_x
+        }];
         let mut by_attention = Recorded::constant(scope, 0.0);
         for (i, sum) in sums.iter_cloned().enumerate() {
             let (k, p) = (i % A::Pieces::K, i / A::Pieces::K);
@@ -106,7 +110,9 @@ impl<'s, A: DynamicActivation> Arguments<'s, A> {
     ) -> Self {
         let coefficients = coefficients.iter_cloned();
         Self {
-            coefficients: coefficients.map(|coefficient| Recorded::read(scope, &coefficient)).collect(),
+            coefficients: coefficients
+                .map(|coefficient| Recorded::read(scope, &coefficient))
+                .collect(),
             attention: match attention {
                 // There is nothing that the attention scales if a piece has no coefficients.
                 ComptimeOptionExpand::Some(attention) if !A::COEFFICIENTS.is_empty() => {

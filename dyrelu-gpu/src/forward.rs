@@ -1,9 +1,9 @@
 //! The activation itself: reads x once, writes y once.
 
+use crate::Error;
 use crate::formula::value;
 use crate::grid::Grid;
 use crate::operands::{Operands, buffer};
-use crate::Error;
 use cubecl::prelude::*;
 use cubecl::server::Handle;
 use dyrelu_core::DynamicActivation;

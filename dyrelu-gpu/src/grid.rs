@@ -34,9 +34,18 @@ impl Grid {
             .max()
             .unwrap_or(1);
         let vectors = len / vector;
-        let width = u32::try_from(vectors).unwrap_or(UNITS).next_power_of_two().min(UNITS);
+        let width = u32::try_from(vectors)
+            .unwrap_or(UNITS)
+            .next_power_of_two()
+            .min(UNITS);
         let steps = steps.min(vectors.div_ceil(width as usize));
-        Self { vector, rows, vectors, width, steps }
+        Self {
+            vector,
+            rows,
+            vectors,
+            width,
+            steps,
+        }
     }
 
     /// The tiles of a row.

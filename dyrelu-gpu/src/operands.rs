@@ -92,7 +92,11 @@ impl Operands<'_> {
             None if coefficients == 0 => {}
             None => {
                 let (what, expected) = ("coefficients", coefficients as u64);
-                return Err(Error::Size { what, expected, found: 0 });
+                return Err(Error::Size {
+                    what,
+                    expected,
+                    found: 0,
+                });
             }
         }
         let (expected, found) = match (A::SHARING, self.attention) {
@@ -112,7 +116,10 @@ impl Operands<'_> {
     }
 
     pub(crate) fn coefficients<A: DynamicActivation>(&self) -> Option<BufferArg> {
-        Some(buffer(self.coefficients?, self.rows() * Self::coefficients_of_set::<A>()))
+        Some(buffer(
+            self.coefficients?,
+            self.rows() * Self::coefficients_of_set::<A>(),
+        ))
     }
 
     /// The attention as vectors of this size.
@@ -128,7 +135,11 @@ pub(crate) fn check_size(what: &'static str, expected: usize, handle: &Handle) -
     if found >= expected {
         Ok(())
     } else {
-        Err(Error::Size { what, expected, found })
+        Err(Error::Size {
+            what,
+            expected,
+            found,
+        })
     }
 }
 

@@ -40,12 +40,18 @@ use Number::{Constant, Value};
 impl<'s> Recorded<'s> {
     /// A value of the kernel: what a variable holds now, not when it is used.
     pub(crate) fn read<T: CubePrimitive>(scope: &'s Scope, value: &NativeExpand<T>) -> Self {
-        Self { scope, number: Value(value.read_value(scope).into()) }
+        Self {
+            scope,
+            number: Value(value.read_value(scope).into()),
+        }
     }
 
     /// A constant.
     pub(crate) fn constant(scope: &'s Scope, value: f64) -> Self {
-        Self { scope, number: Constant(value) }
+        Self {
+            scope,
+            number: Constant(value),
+        }
     }
 
     /// The value for a kernel. A constant, or what only scalars are in, is a scalar also where T is a vector.
@@ -80,9 +86,15 @@ impl<'s> Recorded<'s> {
     ) -> Mask<'s> {
         let bit = match (self.number, other.number) {
             (Constant(a), Constant(b)) => Bit::Constant(constants(&a, &b)),
-            _ => Bit::Value { bit: values(&self.value(), self.scope, &other.value()), negated: false },
+            _ => Bit::Value {
+                bit: values(&self.value(), self.scope, &other.value()),
+                negated: false,
+            },
         };
-        Mask { scope: self.scope, bit }
+        Mask {
+            scope: self.scope,
+            bit,
+        }
     }
 
     /// The polynomial of these coefficients, the highest first.
@@ -141,19 +153,48 @@ impl BitAnd for Mask<'_> {
     fn bitand(self, other: Self) -> Self {
         let chosen = |bit, if_true: NativeExpand<bool>, if_false: NativeExpand<bool>, negated| {
             let bit = select::expand(self.scope, bit, if_true, if_false);
-            Self { bit: Bit::Value { bit, negated }, ..self }
+            Self {
+                bit: Bit::Value { bit, negated },
+                ..self
+            }
         };
         match (self.bit, other.bit) {
             (Bit::Constant(true), _) | (_, Bit::Constant(false)) => other,
             (_, Bit::Constant(true)) | (Bit::Constant(false), _) => self,
-            (Bit::Value { bit: a, negated: false }, Bit::Value { bit: b, negated: false }) => {
-                chosen(a, b, false.into(), false)
-            }
-            (Bit::Value { bit: a, negated: true }, Bit::Value { bit: b, negated: true }) => {
-                chosen(a, true.into(), b, true)
-            }
-            (Bit::Value { bit: a, .. }, Bit::Value { bit: b, negated: true }) => chosen(b, false.into(), a, false),
-            (Bit::Value { bit: a, negated: true }, Bit::Value { bit: b, .. }) => chosen(a, false.into(), b, false),
+            (
+                Bit::Value {
+                    bit: a,
+                    negated: false,
+                },
+                Bit::Value {
+                    bit: b,
+                    negated: false,
+                },
+            ) => chosen(a, b, false.into(), false),
+            (
+                Bit::Value {
+                    bit: a,
+                    negated: true,
+                },
+                Bit::Value {
+                    bit: b,
+                    negated: true,
+                },
+            ) => chosen(a, true.into(), b, true),
+            (
+                Bit::Value { bit: a, .. },
+                Bit::Value {
+                    bit: b,
+                    negated: true,
+                },
+            ) => chosen(b, false.into(), a, false),
+            (
+                Bit::Value {
+                    bit: a,
+                    negated: true,
+                },
+                Bit::Value { bit: b, .. },
+            ) => chosen(a, false.into(), b, false),
         }
     }
 }
@@ -172,7 +213,10 @@ impl Not for Mask<'_> {
     fn not(self) -> Self {
         let bit = match self.bit {
             Bit::Constant(bit) => Bit::Constant(!bit),
-            Bit::Value { bit, negated } => Bit::Value { bit, negated: !negated },
+            Bit::Value { bit, negated } => Bit::Value {
+                bit,
+                negated: !negated,
+            },
         };
         Self { bit, ..self }
     }
@@ -201,9 +245,15 @@ impl<'s> Elementwise for Recorded<'s> {
     fn is_nan(&self) -> Mask<'s> {
         let bit = match self.number {
             Constant(value) => Bit::Constant(value.is_nan()),
-            Value(value) => Bit::Value { bit: value.__expand_is_nan_method(self.scope), negated: false },
+            Value(value) => Bit::Value {
+                bit: value.__expand_is_nan_method(self.scope),
+                negated: false,
+            },
         };
-        Mask { scope: self.scope, bit }
+        Mask {
+            scope: self.scope,
+            bit,
+        }
     }
 
     fn select(mask: Mask<'s>, if_true: Self, if_false: Self) -> Self {
@@ -212,7 +262,11 @@ impl<'s> Elementwise for Recorded<'s> {
             Bit::Constant(false) => return if_false,
             Bit::Value { bit, negated } => (bit, negated),
         };
-        let (if_true, if_false) = if negated { (if_false, if_true) } else { (if_true, if_false) };
+        let (if_true, if_false) = if negated {
+            (if_false, if_true)
+        } else {
+            (if_true, if_false)
+        };
         let value = select::expand(mask.scope, bit, if_true.value(), if_false.value());
         if_true.with(Value(value))
     }

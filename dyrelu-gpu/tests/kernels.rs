@@ -8,14 +8,14 @@ use cubecl::Device;
 use cubecl::prelude::*;
 use cubecl::server::Handle;
 use dyrelu::gallery::{
-    ARelu, AconC, ApRelu, Apl, DyHead, DyHeadBetween, DyReluA, DyReluB, DyReluC, DyT, DynamicSwish, HardSwish,
-    LeakyRelu, Maxout,
-    MetaAcon, OneDynamicPiece, PRelu, Plu, Pwlu, SRelu, SqueezeExcite,
+    ARelu, AconC, ApRelu, Apl, DyHead, DyHeadBetween, DyReluA, DyReluB, DyReluC, DyShiftMax, DyT,
+    DynamicSwish, HardSwish, LeakyRelu, Maxout, MetaAcon, OneDynamicPiece, PRelu, Plu, Pwlu, SRelu,
+    SqueezeExcite,
 };
-use dyrelu::kernels::piecewise::{self, PieceSet};
 use dyrelu::kernels::Level;
+use dyrelu::kernels::piecewise::{self, PieceSet};
 use dyrelu::{DynamicActivation, Sharing, dynamic_activation};
-use dyrelu_gpu::{Number, Operands, backward, forward};
+use dyrelu_gpu::{Error, Number, Operands, backward, forward};
 use half::{bf16, f16};
 
 #[dynamic_activation(k = 1, share = "spatial")]
@@ -50,7 +50,12 @@ struct Case {
 
 impl Case {
     const fn new(samples: usize, channels: usize, positions: usize) -> Self {
-        Self { samples, channels, positions, number: Number::F32 }
+        Self {
+            samples,
+            channels,
+            positions,
+            number: Number::F32,
+        }
     }
 
     /// The numbers as x has them.
@@ -66,8 +71,14 @@ impl Case {
     fn upload(self, client: &Client, values: &[f64]) -> Handle {
         let bytes: Vec<u8> = match self.number {
             Number::F32 => return upload(client, values),
-            Number::F16 => values.iter().flat_map(|&value| f16::from_f64(value).to_ne_bytes()).collect(),
-            Number::Bf16 => values.iter().flat_map(|&value| bf16::from_f64(value).to_ne_bytes()).collect(),
+            Number::F16 => values
+                .iter()
+                .flat_map(|&value| f16::from_f64(value).to_ne_bytes())
+                .collect(),
+            Number::Bf16 => values
+                .iter()
+                .flat_map(|&value| bf16::from_f64(value).to_ne_bytes())
+                .collect(),
         };
         client.create_from_slice(&bytes)
     }
@@ -94,19 +105,29 @@ impl Case {
 
 #[expect(clippy::cast_possible_truncation, reason = "input that f32 holds exactly")]
 fn upload(client: &Client, values: &[f64]) -> Handle {
-    let bytes: Vec<u8> = values.iter().flat_map(|&value| (value as f32).to_ne_bytes()).collect();
+    let bytes: Vec<u8> = values
+        .iter()
+        .flat_map(|&value| (value as f32).to_ne_bytes())
+        .collect();
     client.create_from_slice(&bytes)
 }
 
 fn widen(bytes: &[u8]) -> Vec<f64> {
     let numbers = bytes.chunks_exact(4);
-    numbers.map(|bytes| f32::from_ne_bytes(bytes.try_into().unwrap()).into()).collect()
+    numbers
+        .map(|bytes| f32::from_ne_bytes(bytes.try_into().unwrap()).into())
+        .collect()
 }
 
 /// Values and gradients of an activation, on both engines.
 fn check<A: DynamicActivation>(case: Case) {
     let client = Device::default().client();
-    let Case { samples, channels, positions, number } = case;
+    let Case {
+        samples,
+        channels,
+        positions,
+        number,
+    } = case;
     let (sets, len) = match A::SHARING {
         Sharing::SpatialAndChannel => (1, channels * positions),
         Sharing::Spatial | Sharing::Unshared => (channels, positions),
@@ -117,12 +138,22 @@ fn check<A: DynamicActivation>(case: Case) {
     let grad_y = case.round(input(elements, 2));
     let coefficients = input(samples * sets * A::Pieces::P * A::Pieces::K, 3);
     let attention: Vec<f64> = match A::SHARING {
-        Sharing::Unshared => input(samples * len, 4).into_iter().map(|value| value.abs() / 2.0).collect(),
+        Sharing::Unshared => input(samples * len, 4)
+            .into_iter()
+            .map(|value| value.abs() / 2.0)
+            .collect(),
         _ => vec![],
     };
-    let attention: Vec<f64> = attention.into_iter().map(|value| f64::from(value as f32)).collect();
+    let attention: Vec<f64> = attention
+        .into_iter()
+        .map(|value| f64::from(value as f32))
+        .collect();
 
-    let operands = piecewise::Operands { len, coefficients: &coefficients, attention: &attention };
+    let operands = piecewise::Operands {
+        len,
+        coefficients: &coefficients,
+        attention: &attention,
+    };
     let mut expected_y = vec![0.0; elements];
     A::Pieces::forward(Level::new(), operands, &x, &mut expected_y);
     let [mut expected_x, mut expected_coefficients, mut expected_attention] =
@@ -152,12 +183,29 @@ fn check<A: DynamicActivation>(case: Case) {
 
     let gradients = backward::<A>(&client, &operands, &grad_y).unwrap();
     let grad_x = case.download(&client, gradients.x);
-    assert_slices_close(&format!("gradient of x of {what}"), &grad_x, &expected_x, case.tolerance());
-    let found = gradients.coefficients.map_or(vec![], |found| widen(&client.read_one(found).unwrap()));
-    assert_slices_close(&format!("gradient of coefficients of {what}"), &found, &expected_coefficients, 1e-5);
+    assert_slices_close(
+        &format!("gradient of x of {what}"),
+        &grad_x,
+        &expected_x,
+        case.tolerance(),
+    );
+    let found = gradients
+        .coefficients
+        .map_or(vec![], |found| widen(&client.read_one(found).unwrap()));
+    assert_slices_close(
+        &format!("gradient of coefficients of {what}"),
+        &found,
+        &expected_coefficients,
+        1e-5,
+    );
     if let Some(found) = gradients.attention {
         let found = widen(&client.read_one(found).unwrap());
-        assert_slices_close(&format!("gradient of attention of {what}"), &found, &expected_attention, 1e-5);
+        assert_slices_close(
+            &format!("gradient of attention of {what}"),
+            &found,
+            &expected_attention,
+            1e-5,
+        );
     }
 }
 
@@ -170,7 +218,12 @@ macro_rules! for_each {
 
 #[test]
 fn paper() {
-    for case in [Case::new(2, 3, 64), Case::new(3, 5, 49), Case::new(1, 2, 1), Case::new(2, 2, 5000)] {
+    for case in [
+        Case::new(2, 3, 64),
+        Case::new(3, 5, 49),
+        Case::new(1, 2, 1),
+        Case::new(2, 2, 5000),
+    ] {
         for_each!(case, DyReluA DyReluB DyReluC);
     }
 }
@@ -195,6 +248,175 @@ fn many_planes() {
 
 #[test]
 fn half_precision() {
-    let case = Case { number: Number::F16, ..Case::new(2, 3, 96) };
+    let case = Case {
+        number: Number::F16,
+        ..Case::new(2, 3, 96)
+    };
     for_each!(case, DyReluA DyReluB DyReluC DynamicSwish SumC);
+}
+
+/// What is not finite, and ties: exactly as on the CPU.
+#[test]
+fn special_numbers() {
+    let client = Device::default().client();
+    let x = [
+        f32::NAN,
+        f32::INFINITY,
+        f32::NEG_INFINITY,
+        0.0,
+        -0.0,
+        1.0,
+        -1.0,
+        f32::MAX,
+    ];
+    // Two lines that meet at 1, the second one steeper; then one that is −∞ where the other is 0.
+    let coefficients = [
+        1.0_f32,
+        2.0,
+        0.0,
+        -1.0,
+        f32::INFINITY,
+        0.0,
+        f32::NEG_INFINITY,
+        0.0,
+    ];
+    let x: Vec<f32> = x.iter().chain(&x).copied().collect();
+    let grad_y = vec![1.5_f32; 16];
+    let operands = piecewise::Operands {
+        len: 8,
+        coefficients: &coefficients,
+        attention: &[],
+    };
+    let (mut expected_y, mut expected_x, mut expected_coefficients) = ([0.0; 16], [0.0; 16], [0.0; 8]);
+    <DyReluB as DynamicActivation>::Pieces::forward(Level::new(), operands, &x, &mut expected_y);
+    let gradients = piecewise::Gradients {
+        x: &mut expected_x,
+        coefficients: &mut expected_coefficients,
+        attention: &mut [],
+    };
+    <DyReluB as DynamicActivation>::Pieces::backward(Level::new(), operands, &x, &grad_y, gradients);
+
+    let up = |values: &[f32]| {
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_ne_bytes()).collect();
+        client.create_from_slice(&bytes)
+    };
+    let (x, grad_y, coefficients) = (up(&x), up(&grad_y), up(&coefficients));
+    let operands = Operands {
+        samples: 1,
+        sets: 2,
+        len: 8,
+        number: Number::F32,
+        x: &x,
+        coefficients: Some(&coefficients),
+        attention: None,
+    };
+    let same = |what: &str, found: Handle, expected: &[f32]| {
+        let found = widen(&client.read_one(found).unwrap());
+        for (i, (found, &expected)) in found.iter().zip(expected).enumerate() {
+            let expected = f64::from(expected);
+            assert!(
+                found.to_bits() == expected.to_bits()
+                    || found.is_nan() && expected.is_nan()
+                    || *found == expected,
+                "{what}, element {i}: expected {expected}, found {found}"
+            );
+        }
+    };
+    same("y", forward::<DyReluB>(&client, &operands).unwrap(), &expected_y);
+    let gradients = backward::<DyReluB>(&client, &operands, &grad_y).unwrap();
+    same("gradient of x", gradients.x, &expected_x);
+    same(
+        "gradient of coefficients",
+        gradients.coefficients.unwrap(),
+        &expected_coefficients,
+    );
+}
+
+#[test]
+fn same_bits() {
+    let client = Device::default().client();
+    let (x, coefficients) = (upload(&client, &input(1 << 18, 1)), upload(&client, &input(4, 2)));
+    let operands = Operands {
+        samples: 1,
+        sets: 1,
+        len: 1 << 18,
+        number: Number::F32,
+        x: &x,
+        coefficients: Some(&coefficients),
+        attention: None,
+    };
+    let run = || {
+        let gradients = backward::<DyReluA>(&client, &operands, &x).unwrap();
+        client.read_one(gradients.coefficients.unwrap()).unwrap().to_vec()
+    };
+    let first = run();
+    assert!((0..20).all(|_| run() == first));
+}
+
+#[test]
+fn errors() {
+    let client = Device::default().client();
+    let buffer = client.empty(64);
+    let fitting = Operands {
+        samples: 1,
+        sets: 2,
+        len: 8,
+        number: Number::F32,
+        x: &buffer,
+        coefficients: Some(&buffer),
+        attention: None,
+    };
+    assert!(forward::<DyReluB>(&client, &fitting).is_ok());
+    let check = |operands: Operands<'_>, message: &str| {
+        assert_eq!(
+            forward::<DyReluB>(&client, &operands).unwrap_err().to_string(),
+            message
+        );
+    };
+    check(Operands { len: 9, ..fitting }, "expected 72 bytes of x, found 64");
+    check(
+        Operands {
+            sets: 8,
+            len: 1,
+            ..fitting
+        },
+        "expected 128 bytes of coefficients, found 64",
+    );
+    check(
+        Operands {
+            coefficients: None,
+            ..fitting
+        },
+        "expected 32 bytes of coefficients, found 0",
+    );
+    check(
+        Operands {
+            samples: 1 << 31,
+            ..fitting
+        },
+        "expected fewer than 2³² elements, found 34359738368",
+    );
+    check(
+        Operands {
+            attention: Some(&buffer),
+            ..fitting
+        },
+        "expected no attention in modes A and B, found one",
+    );
+    let error = forward::<DyReluC>(&client, &fitting).unwrap_err();
+    assert_eq!(
+        error,
+        Error::Attention {
+            expected: "an attention in mode C",
+            found: "none"
+        }
+    );
+    let error = forward::<DyShiftMax>(&client, &fitting).unwrap_err();
+    assert_eq!(error, Error::Unsupported { name: "DyShiftMax" });
+}
+
+#[test]
+fn nothing() {
+    check::<DyReluB>(Case::new(0, 3, 7));
+    check::<DyReluC>(Case::new(2, 3, 0));
 }

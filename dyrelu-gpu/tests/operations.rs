@@ -17,7 +17,10 @@ fn compile<A: DynamicActivation>() {
     let client = Device::default().client();
     let zeros = |len: usize| client.create_from_slice(&vec![0; 4 * len]);
     let (samples, sets, len) = (2, 3, 64);
-    let (x, coefficients) = (zeros(samples * sets * len), zeros(samples * sets * A::Pieces::P * A::Pieces::K));
+    let (x, coefficients) = (
+        zeros(samples * sets * len),
+        zeros(samples * sets * A::Pieces::P * A::Pieces::K),
+    );
     let attention = (A::SHARING == Sharing::Unshared).then(|| zeros(samples * len));
     let operands = Operands {
         samples,
@@ -35,27 +38,40 @@ fn compile<A: DynamicActivation>() {
     }
 }
 
-/// The names of the operations of a WGSL kernel from the first load of an element of x to the last store of one.
+/// The operations of a WGSL kernel from the first load of an element to the end of that block.
 fn count(kernel: &str) -> BTreeMap<&str, usize> {
     let lines: Vec<_> = kernel.lines().collect();
-    // `let v7 = &v1;` and `let v147 = &(*v7)[v119];`
-    let element = |line: &str| {
-        let pointer = line.split("&(*").nth(1)?.split(')').next()?.to_owned();
-        let alias = lines.iter().find_map(|line| line.strip_prefix(&format!("let {pointer} = &")))?;
-        let array = format!("> {}: array<vec4<f32>>;", alias.trim_end_matches(';'));
-        lines.iter().any(|line| line.contains(&format!("var<storage, read_write{array}"))).then_some(())
+    // Declared as `var<storage, read_write> v1: array<vec4<f32>>;`, named by `let v7 = &v1;`, read by `let v147 = &(*v7)[v119];`.
+    let is_element = |line: &&str| {
+        let Some((_, pointer)) = line.split_once("&(*") else {
+            return false;
+        };
+        let named = format!("let {} = &", pointer.split(')').next().unwrap());
+        let array = lines
+            .iter()
+            .find_map(|line| line.strip_prefix(&named))
+            .unwrap()
+            .trim_end_matches(';');
+        kernel.contains(&format!("var<storage, read_write> {array}: array<vec4<f32>>;"))
     };
-    let first = lines.iter().position(|line| element(line).is_some()).unwrap();
-    let last = lines.iter().rposition(|line| element(line).is_some()).unwrap();
+    let elements = lines
+        .iter()
+        .skip_while(|line| !is_element(line))
+        .take_while(|line| **line != "}");
     let mut counts = BTreeMap::new();
-    for line in &lines[first..last] {
-        let Some((_, value)) = line.split_once(" = ") else { continue };
+    for line in elements {
+        let Some((_, value)) = line.split_once(" = ") else {
+            continue;
+        };
         let function = value.split('(').next().unwrap();
         let operators = [" * ", " + ", " - ", " / ", " > ", " >= ", " == ", " & "];
-        let name = match operators.iter().find(|operator| value.contains(*operator)) {
+        let functions = ["fma", "select", "exp", "log", "sqrt", "abs", "bitcast<vec4<u32>>"];
+        let operator = operators.iter().find(|operator| value.contains(*operator));
+        let name = match operator {
             Some(operator) => operator.trim(),
-            None if ["fma", "select", "exp", "log", "sqrt", "abs", "tanh", "bitcast<vec4<u32>>"].contains(&function) => function,
-            None if value.starts_with('-') => "-x",
+            None if functions.contains(&function) => function,
+            None if value.starts_with('-') => "negation",
+            // A constant, a scalar that becomes a vector, or a load.
             None => continue,
         };
         *counts.entry(name).or_insert(0) += 1;
@@ -67,16 +83,25 @@ fn table(log: &Path) -> String {
     let log = fs::read_to_string(log).unwrap();
     let mut table = String::new();
     for kernel in log.split("[START_KERNEL_COMPILATION]") {
-        let Some((description, source)) = kernel.split_once("```wgsl") else { continue };
-        let mut names = description.split(['<', '>']);
-        let kernel = names.next().unwrap().rsplit("::").next().unwrap().trim();
-        let activation = names.next().unwrap().rsplit("::").next().unwrap().trim().trim_end_matches(',');
-        if kernel == "FoldKernel" {
+        let Some((description, source)) = kernel.split_once("```wgsl") else {
             continue;
-        }
+        };
+        // `name: dyrelu_gpu::forward::forward_kernel::ForwardKernel<` and, if it is for one, the activation's path.
+        let mut names = description.split(['<', '>']);
+        let kernel = names.next().unwrap().rsplit("::").next().unwrap();
+        let Some(activation) = names.next() else { continue };
+        let activation = activation
+            .rsplit("::")
+            .next()
+            .unwrap()
+            .trim()
+            .trim_end_matches(',');
         let counts = count(source);
         let total: usize = counts.values().sum();
-        let counts: Vec<_> = counts.iter().map(|(name, count)| format!("{count} {name}")).collect();
+        let counts: Vec<_> = counts
+            .iter()
+            .map(|(name, count)| format!("{count} {name}"))
+            .collect();
         writeln!(table, "{activation} {kernel}: {total} = {}", counts.join(", ")).unwrap();
     }
     table
@@ -95,5 +120,17 @@ fn operations() {
     compile::<PRelu>();
     compile::<DynamicSwish>();
     compile::<AconC>();
-    expect![[""]].assert_eq(&table(&log));
+    expect![[r"
+        DyReluB ForwardKernel: 8 = 1 &, 2 >, 1 bitcast<vec4<u32>>, 2 fma, 2 select
+        DyReluB BackwardKernel: 17 = 1 &, 1 *, 2 +, 2 >, 1 bitcast<vec4<u32>>, 4 fma, 6 select
+        DyReluC ForwardKernel: 9 = 1 &, 1 *, 2 >, 1 bitcast<vec4<u32>>, 2 fma, 2 select
+        DyReluC BackwardKernel: 20 = 1 &, 2 *, 2 +, 2 >, 1 bitcast<vec4<u32>>, 5 fma, 7 select
+        PRelu ForwardKernel: 3 = 1 *, 1 >, 1 select
+        PRelu BackwardKernel: 5 = 1 *, 1 >, 1 fma, 2 select
+        DynamicSwish ForwardKernel: 6 = 2 *, 1 +, 1 /, 1 exp, 1 negation
+        DynamicSwish BackwardKernel: 13 = 6 *, 1 +, 1 -, 1 /, 1 exp, 2 fma, 1 negation
+        AconC ForwardKernel: 10 = 4 *, 1 +, 1 -, 1 /, 1 exp, 1 fma, 1 negation
+        AconC BackwardKernel: 28 = 13 *, 4 +, 3 -, 1 /, 1 exp, 4 fma, 2 negation
+    "]]
+    .assert_eq(&table(&log));
 }

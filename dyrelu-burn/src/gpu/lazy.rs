@@ -2,11 +2,11 @@
 
 use super::operation::Inputs;
 use burn::tensor::{DType, Shape};
+use burn_cubecl::CubeBackend;
 use burn_cubecl::cubecl::server::Handle;
 use burn_cubecl::fusion::FusionCubeRuntime;
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
-use burn_cubecl::CubeBackend;
 use burn_fusion::custom::{CustomOpIr, HandleContainer, Operation, OperationIr, StreamId, TensorIr};
 use burn_fusion::{ExecutionError, FusionBackend, FusionRuntime, FusionTensor};
 use core::any::type_name;
@@ -59,9 +59,20 @@ impl<A: DynamicActivation> Lazy<A> {
             .collect();
         let inputs = inputs.map(LazyTensor::into_ir);
         let grad_y = grad_y.map(LazyTensor::into_ir);
-        let all: Vec<_> = inputs.clone().into_array().into_iter().flatten().chain(grad_y.clone()).collect();
+        let all: Vec<_> = inputs
+            .clone()
+            .into_array()
+            .into_iter()
+            .flatten()
+            .chain(grad_y.clone())
+            .collect();
         let operation = OperationIr::Custom(CustomOpIr::new(type_name::<Self>(), &all, &outputs));
-        let lazy = Self { inputs, grad_y, outputs, activation: PhantomData };
+        let lazy = Self {
+            inputs,
+            grad_y,
+            outputs,
+            activation: PhantomData,
+        };
         client.register(StreamId::current(), operation, lazy)
     }
 
@@ -70,7 +81,10 @@ impl<A: DynamicActivation> Lazy<A> {
         let inputs = self.inputs.as_ref().map(&mut read);
         let grad_y = self.grad_y.as_ref().map(&mut read);
         let [samples, channels, positions] = inputs.x.meta.shape().dims();
-        let sets = inputs.coefficients.as_ref().map_or(channels, |tensor| tensor.meta.shape()[1]);
+        let sets = inputs
+            .coefficients
+            .as_ref()
+            .map_or(channels, |tensor| tensor.meta.shape()[1]);
         let operands = Operands {
             samples,
             sets,
@@ -84,7 +98,11 @@ impl<A: DynamicActivation> Lazy<A> {
         let Some(grad_y) = grad_y else {
             return Ok(vec![forward::<A>(client, &operands)?]);
         };
-        let Gradients { x, coefficients, attention } = backward::<A>(client, &operands, &grad_y.handle)?;
+        let Gradients {
+            x,
+            coefficients,
+            attention,
+        } = backward::<A>(client, &operands, &grad_y.handle)?;
         Ok([Some(x), coefficients, attention].into_iter().flatten().collect())
     }
 }
@@ -101,10 +119,13 @@ fn number(dtype: DType) -> Number {
 impl<A: DynamicActivation> Operation<Runtime> for Lazy<A> {
     fn execute(&self, handles: &mut Handles) -> Result<(), ExecutionError> {
         let CubeTensor { client, device, .. } = handles.get_float_tensor::<CubeBackend>(&self.inputs.x);
-        let results = self.run(handles).map_err(|error| ExecutionError::generic(error.to_string()))?;
+        let results = self
+            .run(handles)
+            .map_err(|error| ExecutionError::generic(error.to_string()))?;
         for (output, handle) in self.outputs.iter().zip(results) {
             let (client, device) = (client.clone(), device.clone());
-            let tensor = CubeTensor::new_contiguous(client, device, output.shape.clone(), handle, output.dtype);
+            let tensor =
+                CubeTensor::new_contiguous(client, device, output.shape.clone(), handle, output.dtype);
             handles.register_float_tensor::<CubeBackend>(&output.id, tensor);
         }
         Ok(())

@@ -49,8 +49,12 @@ fn apply<A: DynamicActivation>(
 ) -> Option<Tensor<3>> {
     let strategy = Strategy::new([
         x.gradient_checkpointing_strategy(),
-        coefficients.as_ref().and_then(Tensor::gradient_checkpointing_strategy),
-        attention.as_ref().and_then(Tensor::gradient_checkpointing_strategy),
+        coefficients
+            .as_ref()
+            .and_then(Tensor::gradient_checkpointing_strategy),
+        attention
+            .as_ref()
+            .and_then(Tensor::gradient_checkpointing_strategy),
     ]);
     let strategy = match strategy {
         Strategy::Tracked(strategy) => strategy,
@@ -68,12 +72,18 @@ fn apply<A: DynamicActivation>(
         ($strategy:ty) => {{
             type Tracked = burn::backend::Autodiff<Cube, $strategy>;
             let y = Operation::<A>::default().track::<$strategy>(&Inputs {
-                x: promote(x, strategy).try_into_primitive::<Tracked>().expect(IS_CUBE),
+                x: promote(x, strategy)
+                    .try_into_primitive::<Tracked>()
+                    .expect(IS_CUBE),
                 coefficients: coefficients.map(|tensor| {
-                    promote(tensor, strategy).try_into_primitive::<Tracked>().expect(IS_CUBE)
+                    promote(tensor, strategy)
+                        .try_into_primitive::<Tracked>()
+                        .expect(IS_CUBE)
                 }),
                 attention: attention.map(|tensor| {
-                    promote(tensor, strategy).try_into_primitive::<Tracked>().expect(IS_CUBE)
+                    promote(tensor, strategy)
+                        .try_into_primitive::<Tracked>()
+                        .expect(IS_CUBE)
                 }),
             });
             Some(Tensor::from_primitive::<Tracked>(y))

@@ -68,7 +68,10 @@ impl<A: DynamicActivation> Operation<A> {
             // A node has three parents: one that nobody asks the gradient of.
             None => Tracked::<C>::new(y.clone()).node(),
         });
-        let again = Again::<A> { inputs: inputs.as_ref().map(Tracked::<C>::id), activation: self.0 };
+        let again = Again::<A> {
+            inputs: inputs.as_ref().map(Tracked::<C>::id),
+            activation: self.0,
+        };
         let preparation = self
             .prepare::<C>(nodes)
             .memory_bound()
@@ -88,7 +91,9 @@ impl<A: DynamicActivation> Backward<Cube, 3> for Operation<A> {
     type State = Inputs<NodeId>;
 
     fn backward(self, ops: Ops<Inputs<NodeId>, 3>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
-        let inputs = ops.state.map(|node| checkpointer.retrieve_node_output::<LazyTensor>(node));
+        let inputs = ops
+            .state
+            .map(|node| checkpointer.retrieve_node_output::<LazyTensor>(node));
         let grad_y = grads.consume::<Cube>(&ops.node);
         let gradients = Lazy::<A>::backward(inputs, grad_y);
         for (parent, gradient) in ops.parents.into_iter().zip(gradients.into_array()) {
@@ -107,7 +112,10 @@ struct Again<A> {
 
 impl<A: DynamicActivation> RetroForward for Again<A> {
     fn forward(&self, states: &mut BackwardStates, out_node: NodeId) {
-        let inputs = self.inputs.clone().map(|node| states.get_state::<LazyTensor>(&node));
+        let inputs = self
+            .inputs
+            .clone()
+            .map(|node| states.get_state::<LazyTensor>(&node));
         states.save(out_node, Lazy::<A>::forward(inputs));
     }
 }

@@ -164,10 +164,22 @@ impl<A: DynamicActivation + Piece<P>, const K: usize, const P: usize> PieceSet<A
             let set: [E; P] = array::from_fn(|p| argument(k, p));
             (A::value(x.clone(), set.clone()), A::grad(x.clone(), set))
         };
-        let (mut y, PieceGrad { x: mut by_x, coefficients }) = piece(0);
+        let (
+            mut y,
+            PieceGrad {
+                x: mut by_x,
+                coefficients,
+            },
+        ) = piece(0);
         let mut pieces = vec![(None, coefficients.into())];
         for k in 1..K {
-            let (candidate, PieceGrad { x: slope, coefficients }) = piece(k);
+            let (
+                candidate,
+                PieceGrad {
+                    x: slope,
+                    coefficients,
+                },
+            ) = piece(k);
             let better = match A::COMBINE {
                 Combine::Sum => {
                     y = y + candidate;
