@@ -51,7 +51,7 @@ pub fn backward<A: DynamicActivation>(
     operands: &Operands<'_>,
     grad_y: &Handle,
 ) -> Result<Gradients, Error> {
-    operands.check::<A>()?;
+    operands.check::<A>(client)?;
     check_size("gradient of y", operands.size(), grad_y)?;
     let x = client.empty(operands.size());
     let count = Operands::coefficients_of_set::<A>();

@@ -1,16 +1,21 @@
 //! [`Error`]: what a kernel cannot be launched with.
 
+use crate::Number;
 use thiserror::Error;
 
 /// What is wrong with the operands of a kernel.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The activation has no kernels on GPUs.
-    #[error("`{name}` has no GPU kernels: they are for pieces without neighbours")]
+    /// There are no kernels for the activation on this device.
+    #[error(
+        "`{name}` of {number:?} has no GPU kernels: expected pieces without neighbours, and a device that knows the numbers"
+    )]
     Unsupported {
         /// Its name.
         name: &'static str,
+        /// How x is stored.
+        number: Number,
     },
 
     /// A buffer that is too small.

@@ -20,7 +20,7 @@ const STEPS: usize = 4;
 ///
 /// [`Error`], when the operands are not those of the activation.
 pub fn forward<A: DynamicActivation>(client: &Client, operands: &Operands<'_>) -> Result<Handle, Error> {
-    operands.check::<A>()?;
+    operands.check::<A>(client)?;
     let y = client.empty(operands.size());
     if operands.elements() == 0 {
         return Ok(y);

@@ -1,6 +1,7 @@
 //! [`Operands`]: what an activation reads, in a device's memory.
 
 use crate::Error;
+use crate::grid::UNITS;
 use cubecl::ir::{ElemType, FloatKind};
 use cubecl::prelude::*;
 use cubecl::server::Handle;
@@ -52,10 +53,14 @@ impl Number {
     }
 }
 
-/// Whether there are kernels for an activation: its pieces see no neighbours.
+/// Whether there are kernels for an activation on a device: its pieces see no neighbours, and the device knows the numbers and
+/// has large enough workgroups.
 #[must_use]
-pub const fn supports<A: DynamicActivation>() -> bool {
+pub fn supports<A: DynamicActivation>(client: &Client, number: Number) -> bool {
+    let properties = client.properties();
     A::NEIGHBOURS.is_empty()
+        && properties.hardware.max_units_per_cube >= UNITS
+        && properties.supports_type(number.elem())
 }
 
 impl Operands<'_> {
@@ -77,9 +82,10 @@ impl Operands<'_> {
         self.elements() * self.number.size()
     }
 
-    pub(crate) fn check<A: DynamicActivation>(&self) -> Result<(), Error> {
-        if !supports::<A>() {
-            return Err(Error::Unsupported { name: A::NAME });
+    pub(crate) fn check<A: DynamicActivation>(&self, client: &Client) -> Result<(), Error> {
+        if !supports::<A>(client, self.number) {
+            let (name, number) = (A::NAME, self.number);
+            return Err(Error::Unsupported { name, number });
         }
         let elements = self.elements();
         if u32::try_from(elements).is_err() {

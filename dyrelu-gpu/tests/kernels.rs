@@ -412,7 +412,13 @@ fn errors() {
         }
     );
     let error = forward::<DyShiftMax>(&client, &fitting).unwrap_err();
-    assert_eq!(error, Error::Unsupported { name: "DyShiftMax" });
+    assert_eq!(
+        error,
+        Error::Unsupported {
+            name: "DyShiftMax",
+            number: Number::F32
+        }
+    );
 }
 
 #[test]

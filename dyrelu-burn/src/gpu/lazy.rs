@@ -1,5 +1,6 @@
 //! [`Lazy`]: a kernel in the queue of Burn's fusion.
 
+use super::number;
 use super::operation::Inputs;
 use burn::tensor::{DType, Shape};
 use burn_cubecl::CubeBackend;
@@ -13,7 +14,7 @@ use core::any::type_name;
 use core::fmt;
 use core::marker::PhantomData;
 use dyrelu_core::DynamicActivation;
-use dyrelu_gpu::{Error, Gradients, Number, Operands, backward, forward};
+use dyrelu_gpu::{Error, Gradients, Operands, backward, forward};
 
 type Runtime = <CubeBackend as FusionBackend>::FusionRuntime;
 type Handles = HandleContainer<<Runtime as FusionRuntime>::FusionHandle>;
@@ -76,7 +77,7 @@ impl<A: DynamicActivation> Lazy<A> {
         client.register(StreamId::current(), operation, lazy)
     }
 
-    fn run(&self, handles: &mut Handles) -> Result<Vec<Handle>, Error> {
+    fn run(&self, handles: &mut Handles) -> Result<Vec<CubeTensor>, Error> {
         let mut read = |input: &TensorIr| into_contiguous(handles.get_float_tensor::<CubeBackend>(input));
         let inputs = self.inputs.as_ref().map(&mut read);
         let grad_y = self.grad_y.as_ref().map(&mut read);
@@ -89,43 +90,38 @@ impl<A: DynamicActivation> Lazy<A> {
             samples,
             sets,
             len: channels / sets * positions,
-            number: number(inputs.x.dtype),
+            number: number(inputs.x.dtype).expect("`supports` has asked"),
             x: &inputs.x.handle,
             coefficients: inputs.coefficients.as_ref().map(|tensor| &tensor.handle),
             attention: inputs.attention.as_ref().map(|tensor| &tensor.handle),
         };
-        let client = &inputs.x.client;
-        let Some(grad_y) = grad_y else {
-            return Ok(vec![forward::<A>(client, &operands)?]);
+        let CubeTensor { client, device, .. } = &inputs.x;
+        let results = match grad_y {
+            None => [Some(forward::<A>(client, &operands)?), None, None],
+            Some(grad_y) => {
+                let Gradients {
+                    x,
+                    coefficients,
+                    attention,
+                } = backward::<A>(client, &operands, &grad_y.handle)?;
+                [Some(x), coefficients, attention]
+            }
         };
-        let Gradients {
-            x,
-            coefficients,
-            attention,
-        } = backward::<A>(client, &operands, &grad_y.handle)?;
-        Ok([Some(x), coefficients, attention].into_iter().flatten().collect())
-    }
-}
-
-fn number(dtype: DType) -> Number {
-    match dtype {
-        DType::F32 => Number::F32,
-        DType::F16 => Number::F16,
-        DType::BF16 => Number::Bf16,
-        _ => unreachable!("`supports` has asked for one of these"),
+        let results = self.outputs.iter().zip(results.into_iter().flatten());
+        let tensor = |(output, handle): (&TensorIr, Handle)| {
+            let (client, device) = (client.clone(), device.clone());
+            CubeTensor::new_contiguous(client, device, output.shape.clone(), handle, output.dtype)
+        };
+        Ok(results.map(tensor).collect())
     }
 }
 
 impl<A: DynamicActivation> Operation<Runtime> for Lazy<A> {
     fn execute(&self, handles: &mut Handles) -> Result<(), ExecutionError> {
-        let CubeTensor { client, device, .. } = handles.get_float_tensor::<CubeBackend>(&self.inputs.x);
         let results = self
             .run(handles)
             .map_err(|error| ExecutionError::generic(error.to_string()))?;
-        for (output, handle) in self.outputs.iter().zip(results) {
-            let (client, device) = (client.clone(), device.clone());
-            let tensor =
-                CubeTensor::new_contiguous(client, device, output.shape.clone(), handle, output.dtype);
+        for (output, tensor) in self.outputs.iter().zip(results) {
             handles.register_float_tensor::<CubeBackend>(&output.id, tensor);
         }
         Ok(())

@@ -10,6 +10,7 @@ use burn::backend::autodiff::checkpoint::strategy::{BalancedCheckpointing, NoChe
 use burn::tensor::{DType, GradientCheckpointingStrategy, Tensor};
 use burn_cubecl::Cube;
 use dyrelu_core::DynamicActivation;
+use dyrelu_gpu::Number;
 use lazy::Lazy;
 use operation::{Inputs, Operation};
 
@@ -33,11 +34,25 @@ pub(crate) fn forward<A: DynamicActivation, const D: usize>(
 
 fn supports<A: DynamicActivation, const D: usize>(x: &Tensor<D>) -> bool {
     let elements = x.shape().num_elements();
-    dyrelu_gpu::supports::<A>()
-        && matches!(x.dtype(), DType::F32 | DType::F16 | DType::BF16)
-        && elements != 0
+    let Some(number) = number(x.dtype()) else {
+        return false;
+    };
+    let Ok(tensor) = x.clone().inner().try_into_primitive::<Cube>() else {
+        return false;
+    };
+    elements != 0
         && u32::try_from(elements).is_ok()
-        && x.clone().inner().try_into_primitive::<Cube>().is_ok()
+        && dyrelu_gpu::supports::<A>(&tensor.client.device().client(), number)
+}
+
+/// The float type as the kernels name it, if they have it.
+fn number(dtype: DType) -> Option<Number> {
+    match dtype {
+        DType::F32 => Some(Number::F32),
+        DType::F16 => Some(Number::F16),
+        DType::BF16 => Some(Number::Bf16),
+        _ => None,
+    }
 }
 
 /// y for x, `[N, C, S]`, the coefficients `[N, C or 1, P, K]` and in mode C the attention `[N, 1, S]`, both of `f32`; none if
