@@ -34,6 +34,7 @@ use dyrelu_core::{Attention, Declaration, DynamicActivation, Error, Initial, Sha
 /// | tensors | computed by |
 /// |---|---|
 /// | `f32` and `f64` on the CPU backend Flex | the kernels of dyrelu, forward and backward, as one operation of Burn's autodiff |
+/// | `f32`, `f16` and `bf16` on a GPU, with the feature `gpu` | kernels from the same description, and what leads to coefficients by tensor operations |
 /// | all others | the same description on Burn's tensor operations |
 ///
 /// The parameters may have another float type than x: those of `f16` and `bf16` inputs stay what they are, and means and

@@ -6,8 +6,8 @@ use burn::module::Module;
 use burn::tensor::{DType, Device};
 use common::{Path, array, assert_close, gradients, parameters_of, tensor, with_parameters};
 use dyrelu::gallery::{
-    AconC, ApRelu, DyHeadBetween, DyReluA, DyReluB, DyReluC, DyReluNormalised, DyShiftMax, DynamicSwish,
-    HardSwish, MetaAcon, OneDynamicPiece, PRelu,
+    AconC, ApRelu, DyHead, DyReluA, DyReluB, DyReluC, DyReluNormalised, DyShiftMax, DynamicSwish, HardSwish,
+    MetaAcon, OneDynamicPiece, PRelu,
 };
 use dyrelu::{DynamicActivation, dynamic_activation};
 use dyrelu_burn::{Layer, LayerConfig};
@@ -102,7 +102,7 @@ activations! {
     dynamic_relu: DyReluA, DyReluB, DyReluC, OneDynamicPiece;
     combinations: MinA, SumC, DynamicSwish;
     normalised: DyReluNormalised;
-    hyper_functions: ApRelu, DyHeadBetween;
+    hyper_functions: ApRelu, DyHead;
     learned: AconC, MetaAcon, PRelu;
     without_coefficients: HardSwish;
     without_kernels: DyShiftMax;

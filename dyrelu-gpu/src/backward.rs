@@ -16,11 +16,14 @@ const REGISTERS: usize = 64;
 /// The numbers that a unit reads at once.
 const VECTOR: usize = 4;
 
+/// The units that share a row: fewer than a cube has, so that they add up more themselves, and then in fewer steps together.
+const WIDTH: u32 = 64;
+
 /// The vectors that a unit adds up before the units of a cube do.
-const STEPS: usize = 8;
+const STEPS: usize = 16;
 
 /// The same in mode C, where a unit also has the sums of so many gradients of the attention.
-const STEPS_WITH_ATTENTION: usize = 4;
+const STEPS_WITH_ATTENTION: usize = 8;
 
 /// The channels of which a unit adds up the gradients of the attention.
 const CHANNELS: usize = 16;
@@ -84,7 +87,7 @@ pub fn backward<A: DynamicActivation>(
             },
         )
     };
-    let grid = Grid::new(client, operands, vector, steps);
+    let grid = Grid::new(client, operands, vector, WIDTH, steps);
     let (rows, tiles) = (operands.rows(), grid.tiles());
     let teams = group.sets.div_ceil(group.members).next_multiple_of(grid.height());
     // A kernel has all its arguments, whether it uses them or not.

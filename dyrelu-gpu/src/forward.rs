@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::formula::value;
-use crate::grid::Grid;
+use crate::grid::{Grid, UNITS};
 use crate::operands::{Operands, buffer};
 use cubecl::prelude::*;
 use cubecl::server::Handle;
@@ -25,7 +25,7 @@ pub fn forward<A: DynamicActivation>(client: &Client, operands: &Operands<'_>) -
     if operands.elements() == 0 {
         return Ok(y);
     }
-    let grid = Grid::new(client, operands, VECTOR, STEPS);
+    let grid = Grid::new(client, operands, VECTOR, UNITS, STEPS);
     forward_kernel::launch::<A>(
         client,
         grid.cube_count(client),

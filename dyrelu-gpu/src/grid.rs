@@ -25,8 +25,14 @@ pub(crate) struct Grid {
 }
 
 impl Grid {
-    /// For vectors of up to `limit` numbers, and units that compute up to `steps` of them.
-    pub(crate) fn new(client: &Client, operands: &Operands<'_>, limit: usize, steps: usize) -> Self {
+    /// For vectors of up to `limit` numbers, up to `width` units for a row, and up to `steps` vectors for a unit.
+    pub(crate) fn new(
+        client: &Client,
+        operands: &Operands<'_>,
+        limit: usize,
+        width: u32,
+        steps: usize,
+    ) -> Self {
         let (rows, len) = (operands.rows(), operands.len);
         let vector = client
             .io_optimized_vector_sizes(operands.number.size())
@@ -35,9 +41,9 @@ impl Grid {
             .unwrap_or(1);
         let vectors = len / vector;
         let width = u32::try_from(vectors)
-            .unwrap_or(UNITS)
-            .next_power_of_two()
-            .min(UNITS);
+            .unwrap_or(width)
+            .min(width)
+            .next_power_of_two();
         let steps = steps.min(vectors.div_ceil(width as usize));
         Self {
             vector,

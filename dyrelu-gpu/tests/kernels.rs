@@ -287,14 +287,14 @@ fn special_numbers() {
         coefficients: &coefficients,
         attention: &[],
     };
-    let (mut expected_y, mut expected_x, mut expected_coefficients) = ([0.0; 16], [0.0; 16], [0.0; 8]);
-    <DyReluB as DynamicActivation>::Pieces::forward(Level::new(), operands, &x, &mut expected_y);
+    let (mut expected_y, mut expected_x, mut expected_coefficients) = ([0.0_f32; 16], [0.0; 16], [0.0; 8]);
+    piecewise::forward::<DyReluB, _, 2, 2>(Level::new(), operands, &x, &mut expected_y);
     let gradients = piecewise::Gradients {
         x: &mut expected_x,
         coefficients: &mut expected_coefficients,
         attention: &mut [],
     };
-    <DyReluB as DynamicActivation>::Pieces::backward(Level::new(), operands, &x, &grad_y, gradients);
+    piecewise::backward::<DyReluB, _, 2, 2>(Level::new(), operands, &x, &grad_y, gradients);
 
     let up = |values: &[f32]| {
         let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_ne_bytes()).collect();
