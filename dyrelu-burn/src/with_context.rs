@@ -134,7 +134,8 @@ impl<A: DynamicActivation> WithContext<'_, A> {
         }
         let shape = x.dims();
         let x = with_one_spatial_axis(x);
-        let coefficients = self.coefficients_of(&x);
+        let context = self.context_of(&x);
+        let coefficients = composed::coefficients::<A>(&self.layer.parameters, context, wide(x.dtype()));
         let coefficients: Vec<Vec<_>> = coefficients
             .into_iter()
             .map(|pieces| pieces.into_iter().map(|piece| cast(piece, x.dtype())).collect())
@@ -155,19 +156,26 @@ impl<A: DynamicActivation> WithContext<'_, A> {
     pub fn coefficients<const D: usize>(&self, x: Tensor<D>) -> Tensor<4> {
         self.check(&x);
         let (device, dtype) = (x.device(), wide(x.dtype()));
-        let coefficients = self.coefficients_of(&with_one_spatial_axis(x));
-        let samples = coefficients.iter().flatten().map(|piece| piece.dims()[0]);
-        let samples = samples.max().unwrap_or(1);
-        self.pack(&coefficients, samples)
+        let samples = if is_static::<A>() { 1 } else { x.dims()[0] };
+        self.packed_coefficients(&with_one_spatial_axis(x), samples)
             .unwrap_or_else(|| Tensor::empty([samples, self.layer.sets(), 0, A::Pieces::K], (&device, dtype)))
     }
 
-    /// The coefficients `[N, C or 1, P, K]` for so many samples, if there are any.
-    pub(crate) fn pack(&self, coefficients: &[Vec<Tensor<3>>], samples: usize) -> Option<Tensor<4>> {
-        let coefficients = coefficients.iter().map(|pieces| {
-            let pieces = pieces
-                .iter()
-                .map(|piece| piece.clone().expand([samples, self.layer.sets(), 1]));
+    /// The coefficients for x in one tensor `[N, C or 1, P, K]`, if there are any; those that all samples share, as often as there
+    /// are `samples`.
+    pub(crate) fn packed_coefficients(&self, x: &Tensor<3>, samples: usize) -> Option<Tensor<4>> {
+        let context = self.context_of(x);
+        let dynamic = context
+            .clone()
+            .and_then(|context| composed::dynamic_coefficients::<A>(&self.layer.parameters, context));
+        if dynamic.is_some() {
+            return dynamic;
+        }
+        let coefficients =
+            composed::coefficients::<A>(&self.layer.parameters, context, wide(x.dtype())).into_iter();
+        let coefficients = coefficients.map(|pieces| {
+            let pieces = pieces.into_iter();
+            let pieces = pieces.map(|piece| piece.expand([samples, self.layer.sets(), 1]));
             Tensor::cat(pieces.collect(), 2).unsqueeze_dim(2)
         });
         let coefficients: Vec<Tensor<4>> = coefficients.collect();
@@ -186,14 +194,14 @@ impl<A: DynamicActivation> WithContext<'_, A> {
             .map(|attention| attention.squeeze_dim(1))
     }
 
-    pub(crate) fn coefficients_of(&self, x: &Tensor<3>) -> Vec<Vec<Tensor<3>>> {
+    /// What the hyper function sees, if there is one.
+    fn context_of(&self, x: &Tensor<3>) -> Option<Tensor<2>> {
         let dtype = wide(x.dtype());
-        let context = match &self.context {
+        match &self.context {
             _ if is_static::<A>() => None,
             Some(context) => Some(composed::mean(cast(context.clone(), dtype))),
             None => Some(composed::pool::<A>(cast(x.clone(), dtype))),
-        };
-        composed::coefficients::<A>(&self.layer.parameters, context, dtype)
+        }
     }
 
     pub(crate) fn attention_of(&self, x: &Tensor<3>, moves: bool) -> Option<Tensor<3>> {

@@ -167,7 +167,7 @@ fn check<A: DynamicActivation>(case: Case) {
 
     let (x, grad_y) = (case.upload(&client, &x), case.upload(&client, &grad_y));
     let coefficients = (!coefficients.is_empty()).then(|| upload(&client, &coefficients));
-    let attention = (!attention.is_empty()).then(|| upload(&client, &attention));
+    let attention = (A::SHARING == Sharing::Unshared).then(|| upload(&client, &attention));
     let operands = Operands {
         samples,
         sets,

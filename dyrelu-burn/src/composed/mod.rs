@@ -86,6 +86,27 @@ pub(crate) fn coefficients<A: DynamicActivation>(
     coefficients
 }
 
+/// The same in one tensor `[N, C or 1, P, K]`, if all coefficients are dynamic: a few operations instead of a few for each.
+pub(crate) fn dynamic_coefficients<A: DynamicActivation>(
+    parameters: &Parameters,
+    context: Tensor<2>,
+) -> Option<Tensor<4>> {
+    let mut constants = [vec![], vec![]];
+    for Coefficient { init, source, .. } in A::COEFFICIENTS {
+        let Source::Dynamic { lambda, .. } = source else {
+            return None;
+        };
+        for k in 0..A::Pieces::K {
+            constants[0].push(lambda.of(k));
+            constants[1].push(init.of(k));
+        }
+    }
+    let options = (&context.device(), context.dtype());
+    let shape = [1, 1, A::COEFFICIENTS.len(), A::Pieces::K];
+    let [lambda, init] = constants.map(|numbers| Tensor::from_data(TensorData::new(numbers, shape), options));
+    Some(residuals::<A>(parameters, context) * lambda + init)
+}
+
 /// The residuals of the dynamic coefficients, `[N, C or 1, D, K]`.
 fn residuals<A: DynamicActivation>(parameters: &Parameters, context: Tensor<2>) -> Tensor<4> {
     let dtype = context.dtype();

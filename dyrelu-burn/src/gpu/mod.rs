@@ -24,7 +24,7 @@ pub(crate) fn forward<A: DynamicActivation, const D: usize>(
         return Err(x);
     }
     let rows = with_one_spatial_axis(x.clone());
-    let coefficients = layer.pack(&layer.coefficients_of(&rows), rows.dims()[0]);
+    let coefficients = layer.packed_coefficients(&rows, rows.dims()[0]);
     let attention = layer.attention_of(&rows, true);
     match apply::<A>(rows, coefficients, attention) {
         Some(y) => Ok(y.reshape(x.dims())),
