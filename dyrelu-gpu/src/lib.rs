@@ -21,6 +21,14 @@
 //! Means, the hyper function and the attention's softmax are operations on small arrays, which a framework has: the crate
 //! `dyrelu-burn` puts both together.
 #![forbid(unsafe_code)]
+#![allow(
+    clippy::extra_unused_type_parameters,
+    clippy::needless_pass_by_value,
+    clippy::trivially_copy_pass_by_ref,
+    clippy::used_underscore_binding,
+    clippy::wildcard_imports,
+    reason = "what `cube` expands to, and functions that take their arguments as it passes them"
+)]
 
 mod backward;
 mod error;

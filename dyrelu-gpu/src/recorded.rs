@@ -142,7 +142,7 @@ impl Neg for Recorded<'_> {
     type Output = Self;
 
     fn neg(self) -> Self {
-        self.map(Neg::neg, |value, scope| value.__expand_neg_method(scope))
+        self.map(Neg::neg, NegExpand::__expand_neg_method)
     }
 }
 
@@ -272,27 +272,27 @@ impl<'s> Elementwise for Recorded<'s> {
     }
 
     fn exp(self) -> Self {
-        self.map(f64::exp, |value, scope| value.__expand_exp_method(scope))
+        self.map(f64::exp, ExpExpand::__expand_exp_method)
     }
 
     fn ln(self) -> Self {
-        self.map(f64::ln, |value, scope| value.__expand_ln_method(scope))
+        self.map(f64::ln, LogExpand::__expand_ln_method)
     }
 
     fn sqrt(self) -> Self {
-        self.map(f64::sqrt, |value, scope| value.__expand_sqrt_method(scope))
+        self.map(f64::sqrt, SqrtExpand::__expand_sqrt_method)
     }
 
     fn sin(self) -> Self {
-        self.map(f64::sin, |value, scope| value.__expand_sin_method(scope))
+        self.map(f64::sin, SinExpand::__expand_sin_method)
     }
 
     fn cos(self) -> Self {
-        self.map(f64::cos, |value, scope| value.__expand_cos_method(scope))
+        self.map(f64::cos, CosExpand::__expand_cos_method)
     }
 
     fn abs(self) -> Self {
-        self.map(f64::abs, |value, scope| value.__expand_abs_method(scope))
+        self.map(f64::abs, AbsExpand::__expand_abs_method)
     }
 
     /// By its series near zero: the correction of a rounded eˣ would need a logarithm that is exact near 1, and that of many GPUs
