@@ -54,8 +54,9 @@ pub mod gallery;
 
 pub use dyrelu_core::{
     Attention, Cache, Coefficient, Combine, Context, Convention, Cost, CostModel, DynamicActivation,
-    Elementwise, Error, Gradients, Hyper, Inner, Layer, LayerBuilder, Neighbour, OutputOrder, PerPiece,
-    Piece, PieceGrad, Pieces, Scalar, Sharing, Source, Squash, WithContext, kernels, reference, safetensors,
+    Elementwise, Error, Gradients, Hyper, Inner, Layer, LayerBuilder, NamedLayer, Neighbour, OutputOrder,
+    PerPiece, Piece, PieceGrad, Pieces, Report, Scalar, Sharing, Source, Squash, WithContext, kernels,
+    reference, safetensors,
 };
 pub use dyrelu_macros::dynamic_activation;
 

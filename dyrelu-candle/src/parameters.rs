@@ -22,6 +22,24 @@ impl Parameters {
         self.0.iter().map(|(name, value)| (*name, value))
     }
 
+    /// The number type of the parameters, if there are any.
+    pub(crate) fn dtype(&self) -> Option<DType> {
+        self.0.first().map(|(_, value)| value.dtype())
+    }
+
+    /// Gives all parameters other values, in their order: variables are set, others replaced.
+    pub(crate) fn assign(&mut self, values: Vec<Tensor>) -> Result<()> {
+        for ((_, parameter), value) in self.0.iter_mut().zip(values) {
+            let value = value.to_dtype(parameter.dtype())?.to_device(parameter.device())?;
+            if parameter.is_variable() {
+                Var::from_tensor(parameter)?.set(&value)?;
+            } else {
+                *parameter = value;
+            }
+        }
+        Ok(())
+    }
+
     /// The parameter of this name, in another float type.
     pub(crate) fn get(&self, name: &str, dtype: DType) -> Result<Tensor> {
         let found = self.iter().find(|(found, _)| *found == name);

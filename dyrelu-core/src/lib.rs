@@ -43,7 +43,8 @@ pub use elementwise::Elementwise;
 pub use error::Error;
 pub use kernels::piecewise::Pieces;
 pub use layer::{
-    Cache, Convention, Declaration, Gradients, Initial, Layer, LayerBuilder, OutputOrder, WithContext,
+    Cache, Convention, Declaration, Gradients, Initial, Layer, LayerBuilder, NamedLayer, OutputOrder, Report,
+    WithContext,
 };
 pub use piece::{Piece, PieceGrad};
 pub use safetensors;

@@ -21,12 +21,14 @@ mod with_context;
 
 mod checkpoint;
 mod convention;
+mod report;
 
 pub use backward::Gradients;
 pub use builder::LayerBuilder;
 pub use cache::Cache;
-pub use convention::{Convention, OutputOrder};
+pub use convention::{Convention, NamedLayer, OutputOrder};
 pub use parameters::{Declaration, Initial};
+pub use report::Report;
 pub use with_context::WithContext;
 
 use crate::kernels::attention::Scaling;
