@@ -42,6 +42,8 @@ pub use cost::{Cost, CostModel};
 pub use elementwise::Elementwise;
 pub use error::Error;
 pub use kernels::piecewise::Pieces;
+#[doc(hidden)]
+pub use layer::replace_file;
 pub use layer::{
     Cache, Convention, Declaration, Gradients, Initial, Layer, LayerBuilder, NamedLayer, OutputOrder, Report,
     WithContext,

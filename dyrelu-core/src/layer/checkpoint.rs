@@ -575,7 +575,12 @@ fn bf16(bits: u16) -> f64 {
 }
 
 /// Writes a new file beside `path` and gives it that name, so that there is always one whole file.
-fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+///
+/// # Errors
+///
+/// When the file cannot be written; the one that was there is unchanged then.
+#[doc(hidden)]
+pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let target = match fs::canonicalize(path) {
         Ok(target) if target.is_file() => target,
         Ok(_) => return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")),

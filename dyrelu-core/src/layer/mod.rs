@@ -26,6 +26,7 @@ mod report;
 pub use backward::Gradients;
 pub use builder::LayerBuilder;
 pub use cache::Cache;
+pub use checkpoint::replace_file;
 pub use convention::{Convention, NamedLayer, OutputOrder};
 pub use parameters::{Declaration, Initial};
 pub use report::Report;
