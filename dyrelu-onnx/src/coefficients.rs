@@ -83,8 +83,7 @@ fn raw<A: DynamicActivation, T: Scalar>(recorder: &Recorder, layer: &Layer<A, T>
         (1, _) => linear(context, "fc", "raw"),
         (_, Inner::Identity) => linear(&linear(context, "fc1", "hidden"), "fc2", "raw"),
         (_, Inner::Relu) => {
-            let hidden = linear(context, "fc1", "hidden");
-            let hidden = recorder.node("relu", "Relu", &[&hidden], Vec::new());
+            let hidden = recorder.node("hidden", "Relu", &[&linear(context, "fc1", "fc1")], Vec::new());
             linear(&hidden, "fc2", "raw")
         }
     }
@@ -189,26 +188,15 @@ impl Run {
         let offsets = self.constants(k, |init, lambda| init + lambda * offset);
         let mut dims = vec![1; rank.max(3) - 2];
         dims[0] = scales.len();
-        let mut coefficients = function;
-        if scales.iter().any(|&scale| scale != 1.0) {
-            let scales = recorder.constants(&dims, &scales);
-            coefficients = recorder.node("scaled", "Mul", &[&coefficients, &scales], Vec::new());
-        }
-        if offsets.iter().any(|&offset| offset != 0.0) {
-            let offsets = recorder.constants(&dims, &offsets);
-            coefficients = recorder.node("coefficients", "Add", &[&coefficients, &offsets], Vec::new());
-        }
+        let [scales, offsets] =
+            [scales, offsets].map(|values| Expression::constants(recorder, &dims, &values));
+        let values = Expression::new(recorder, function, span) * scales + offsets;
         let names = self
             .coefficients
             .iter()
             .flat_map(|(coefficient, _)| names(coefficient.name, k));
-        let pieces = split(
-            recorder,
-            &coefficients,
-            2,
-            &names.collect::<Vec<_>>(),
-            (rank, span),
-        );
+        let names: Vec<_> = names.collect();
+        let pieces = split(recorder, &values.name(recorder), 2, &names, (rank, span));
         pieces.chunks_exact(k).map(<[_]>::to_vec).collect()
     }
 
@@ -267,8 +255,8 @@ fn split<'g>(
     let parts = parts.into_iter().map(|part| {
         let part = if rank == 2 {
             // x has no positions, in whose place the axis stood.
-            let axes = recorder.integers(&[axis]);
-            recorder.node("squeeze", "Squeeze", &[&part, &axes], Vec::new())
+            let squeezed = recorder.integers(&[axis]);
+            recorder.node("squeeze", "Squeeze", &[&part, &squeezed], Vec::new())
         } else {
             part
         };

@@ -1,5 +1,6 @@
 //! [`Expression`]: the arithmetic of a formula, written down as nodes of a graph.
 
+use crate::proto::data_type;
 use crate::recorder::Recorder;
 use core::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Sub};
 use dyrelu_core::Elementwise;
@@ -36,6 +37,18 @@ use Expression::Constant;
 impl<'g> Expression<'g> {
     pub(crate) fn new(recorder: &'g Recorder, name: String, span: Span) -> Self {
         Self::Tensor(Tensor { recorder, name, span })
+    }
+
+    /// A constant of these values, or of the one value if they are all the same.
+    #[expect(
+        clippy::float_cmp,
+        reason = "values that are nearly the same are not the same"
+    )]
+    pub(crate) fn constants(recorder: &'g Recorder, dims: &[usize], values: &[f64]) -> Self {
+        match values {
+            [first, others @ ..] if others.iter().all(|other| other == first) => Constant(*first),
+            _ => Self::new(recorder, recorder.constants(dims, values), [false; 3]),
+        }
     }
 
     /// The name of a value of the shape of x.
@@ -90,7 +103,7 @@ impl<'g> Expression<'g> {
         Self::new(recorder, name, span)
     }
 
-    fn name(&self, recorder: &Recorder) -> String {
+    pub(crate) fn name(&self, recorder: &Recorder) -> String {
         match self {
             Constant(value) => recorder.number(*value),
             Self::Tensor(tensor) => tensor.name.clone(),
@@ -129,6 +142,25 @@ fn union(a: Span, b: Span) -> Span {
     core::array::from_fn(|axis| a[axis] || b[axis])
 }
 
+impl<'g> Tensor<'g> {
+    /// min(self, high) as one node, if self is max(x, low).
+    fn clip(&self, high: f64) -> Option<Expression<'g>> {
+        let recorder = self.recorder;
+        let (x, low) = match recorder
+            .inputs(&self.name, "Relu")
+            .or(recorder.inputs(&self.name, "Max"))?
+            .as_slice()
+        {
+            [x] => (x.clone(), recorder.number(0.0)),
+            [x, low] if recorder.is_number(low) => (x.clone(), low.clone()),
+            _ => return None,
+        };
+        let inputs = [x, low, recorder.number(high)];
+        let name = recorder.node("clip", "Clip", &inputs.each_ref().map(String::as_str), Vec::new());
+        Some(Expression::new(recorder, name, self.span))
+    }
+}
+
 macro_rules! operator {
     ($trait:ident, $method:ident, $nothing_to_do:pat => $kept:ident) => {
         impl $trait for Expression<'_> {
@@ -157,7 +189,7 @@ impl Neg for Expression<'_> {
     }
 }
 
-impl<'g> Mask<'g> {
+impl Mask<'_> {
     fn combine(self, other: Self, constants: impl Fn(bool, bool) -> bool, operator: &str) -> Self {
         match (self, other) {
             (Self::Constant(a), Self::Constant(b)) => Self::Constant(constants(a, b)),
@@ -255,20 +287,17 @@ impl<'g> Elementwise for Expression<'g> {
             (tensor @ Self::Tensor(_), Constant(0.0)) | (Constant(0.0), tensor @ Self::Tensor(_)) => {
                 tensor.relu()
             }
+            (constant @ Constant(_), tensor) => tensor.extreme(constant, Elementwise::max, "Max"),
             (a, b) => a.extreme(b, Elementwise::max, "Max"),
         }
     }
 
     fn min(self, other: Self) -> Self {
-        self.extreme(other, Elementwise::min, "Min")
-    }
-
-    fn clamp(self, low: Self, high: Self) -> Self {
-        match (self, low, high) {
-            (tensor @ Self::Tensor(_), low @ Constant(_), high @ Constant(_)) => {
-                Self::Tensor(apply("Clip", &[tensor, low, high]))
-            }
-            (a, low, high) => a.max(low).min(high),
+        match (&self, &other) {
+            (Self::Tensor(tensor), Constant(limit)) | (Constant(limit), Self::Tensor(tensor)) => tensor
+                .clip(*limit)
+                .unwrap_or_else(|| self.extreme(other, Elementwise::min, "Min")),
+            _ => self.extreme(other, Elementwise::min, "Min"),
         }
     }
 
@@ -325,6 +354,12 @@ impl<'g> Elementwise for Expression<'g> {
     }
 
     fn softplus(self) -> Self {
-        self.map(Elementwise::softplus, "Softplus")
+        match self {
+            // ONNX Runtime has no Softplus of double precision.
+            Self::Tensor(Tensor { recorder, .. }) if recorder.data_type == data_type::DOUBLE => {
+                self.clone().relu() + (-self.abs()).exp().ln_1p()
+            }
+            other => other.map(Elementwise::softplus, "Softplus"),
+        }
     }
 }

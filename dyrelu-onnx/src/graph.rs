@@ -16,11 +16,11 @@ use prost::Message;
 use std::fs;
 use std::path::Path;
 
-/// The version of the standard operators: the newest that ONNX Runtime 1.12 and `TensorRT` 8.5 read, both of 2022, and
-/// with them everything newer. Nothing here needs more.
+/// The version of the standard operators: the last in which the axes of all reductions but sums are attributes, so that
+/// also runtimes from before know the operators. It came with ONNX 1.12, of 2022.
 const OPERATOR_SET: i64 = 17;
 
-/// The version of the file format that came with these operators.
+/// The version of the file format of ONNX 1.12.
 const IR_VERSION: i64 = 8;
 
 /// A [`Layer`] as a graph of standard ONNX operators, for inference.
@@ -32,16 +32,16 @@ const IR_VERSION: i64 = 8;
 /// | output | `y` | as x |
 /// | initializers | those of the [parameters](Layer#parameters), and `constant…` | |
 ///
-/// C and M are fixed, all other lengths are free: one file is for batches and images of any size. The rank is chosen when the
-/// graph is made. The formula is written down by running it, so it is what the layer computes, operation by operation, with
-/// the number type of the layer.
+/// C and M are fixed, all other lengths are free: one file is for batches and images of any size. The rank is chosen
+/// when the graph is made. The formula is written down by running it, so it is what the layer computes, operation by
+/// operation, with the number type of the layer.
 ///
-/// An initializer has the values of its parameter in their order, and axes of length 1 where operators need them. Parameters that
-/// no output depends on are left out: those of the attention of mode C at rank 2, where the softmax over the only position is 1.
-/// Scores of a normalised attention are normalised by its running statistics, which are initializers
-/// `attention.norm.running_mean` and `attention.norm.running_var`.
+/// An initializer has the values of its parameter in their order, and axes of length 1 where operators need them.
+/// Parameters that no output depends on are left out: those of the attention of mode C at rank 2, where the softmax
+/// over the only position is 1. Scores of a normalised attention are normalised by its running statistics, which are
+/// initializers `attention.norm.running_mean` and `attention.norm.running_var`.
 ///
-/// Special numbers and ties follow the runtime's operators.
+/// Special numbers, ties and spatial axes of length 0 are left to the runtime's operators.
 ///
 /// # Example
 ///

@@ -1,4 +1,4 @@
-//! [`Model`] and what it consists of: the messages of ONNX that an exported layer needs, with their public field numbers.
+//! [`Model`] and what it consists of: the messages of ONNX that exported layers need, with their public field numbers.
 //!
 //! Readers skip fields that they do not know and take missing ones as unset, so a part of `onnx.proto` is enough.
 

@@ -53,15 +53,12 @@ impl Recorder {
 
     /// A constant without axes.
     pub(crate) fn number(&self, value: f64) -> String {
-        self.constant(self.numbers(&[], [value].into_iter()))
+        self.constants(&[], &[value])
     }
 
-    /// A constant of these values, without axes if they are all the same.
+    /// A constant of these values.
     pub(crate) fn constants(&self, dims: &[usize], values: &[f64]) -> String {
-        match values {
-            [first, others @ ..] if others.iter().all(|other| other == first) => self.number(*first),
-            _ => self.constant(self.numbers(dims, values.iter().copied())),
-        }
+        self.constant(self.numbers(dims, values.iter().copied()))
     }
 
     /// A constant list of integers: a shape, axes or indices.
@@ -147,6 +144,13 @@ impl Recorder {
         let parts = self.parts.borrow();
         let node = parts.nodes.iter().find(|node| node.output[0] == output)?;
         (node.op_type == operator).then(|| node.input.clone())
+    }
+
+    /// Whether this is the name of a constant without axes.
+    pub(crate) fn is_number(&self, name: &str) -> bool {
+        let parts = self.parts.borrow();
+        let mut constants = parts.constants.iter();
+        constants.any(|constant| constant.name == name && constant.dims.is_empty())
     }
 
     /// What is needed for a value, which becomes the output `y`.

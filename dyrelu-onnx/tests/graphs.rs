@@ -2,8 +2,8 @@
 
 mod cases;
 
-use cases::{A2, B2, C2, CHANNELS, Case, Pass, Visitor};
-use dyrelu::gallery::DyHeadBetween;
+use cases::{B4, C3, CHANNELS, Case, Pass, Visitor};
+use dyrelu::gallery::{ApRelu, DyHeadBetween, DyReluA, DyReluB, DyReluC, HardSwish};
 use dyrelu::{DynamicActivation, Scalar};
 use dyrelu_onnx::{Error, Graph};
 use expect_test::{ExpectFile, expect_file};
@@ -69,6 +69,55 @@ mod are_what_the_layer_computes {
     }
 }
 
+#[test]
+fn the_attention_has_the_options_of_the_layer() {
+    let builder = C3::layer::<f32>(CHANNELS)
+        .temperature(2.0)
+        .average_attention(0.7)
+        .cut_off(0.9);
+    Runs.visit(&Case::of("C3 with other options", builder));
+}
+
+/// The operators of a graph for images, in their order.
+fn operators<A: DynamicActivation>() -> Vec<String> {
+    let text = Case::<A, f32>::new(A::NAME).graph(4).unwrap().to_string();
+    let nodes = text
+        .lines()
+        .filter_map(|line| line.split_once(" = ")?.1.split_once('('));
+    nodes.map(|(operator, _)| operator.to_owned()).collect()
+}
+
+#[test]
+fn graphs_are_small() {
+    assert_eq!(operators::<HardSwish>(), ["Div", "Add", "Clip", "Mul"]);
+    // One node for all pieces.
+    assert_eq!(
+        operators::<B4>()
+            .iter()
+            .filter(|operator| *operator == "Max")
+            .count(),
+        1
+    );
+    // The hyper function and the piece share the halves of x.
+    assert_eq!(
+        operators::<ApRelu>(),
+        [
+            "Min",
+            "Relu",
+            "ReduceMean",
+            "ReduceMean",
+            "Concat",
+            "Gemm",
+            "Relu",
+            "Gemm",
+            "Reshape",
+            "Sigmoid",
+            "Mul",
+            "Add"
+        ]
+    );
+}
+
 fn check_text<A: DynamicActivation>(expected: &ExpectFile) {
     let layer = A::layer::<f32>(64).reduction(8).build().unwrap();
     expected.assert_eq(&Graph::new(&layer, 4).unwrap().to_string());
@@ -76,14 +125,19 @@ fn check_text<A: DynamicActivation>(expected: &ExpectFile) {
 
 #[test]
 fn texts_show_all_modes() {
-    check_text::<A2>(&expect_file!["snapshots/a.txt"]);
-    check_text::<B2>(&expect_file!["snapshots/b.txt"]);
-    check_text::<C2>(&expect_file!["snapshots/c.txt"]);
+    check_text::<DyReluA>(&expect_file!["snapshots/a.txt"]);
+    check_text::<DyReluB>(&expect_file!["snapshots/b.txt"]);
+    check_text::<DyReluC>(&expect_file!["snapshots/c.txt"]);
+}
+
+#[test]
+fn the_readme_shows_the_text() {
+    assert!(include_str!("../README.md").contains(include_str!("snapshots/b.txt")));
 }
 
 #[test]
 fn ranks_and_contexts_that_do_not_fit_are_errors() {
-    let layer = B2::layer::<f32>(CHANNELS).build().unwrap();
+    let layer = DyReluB::layer::<f32>(CHANNELS).build().unwrap();
     let message = |graph: Result<Graph, Error>| graph.unwrap_err().to_string();
     assert_eq!(
         message(Graph::new(&layer, 1)),
@@ -110,7 +164,7 @@ fn ranks_and_contexts_that_do_not_fit_are_errors() {
 
 #[test]
 fn a_file_that_cannot_be_written_is_an_error() {
-    let layer = B2::layer::<f32>(CHANNELS).build().unwrap();
+    let layer = DyReluB::layer::<f32>(CHANNELS).build().unwrap();
     let graph = Graph::new(&layer, 4).unwrap();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("act.onnx");

@@ -7,8 +7,8 @@ use dyrelu::gallery::{
     OneDynamicPiece, PRelu, Plu, Pwlu, SRelu, SqueezeExcite,
 };
 use dyrelu::{
-    Coefficient, Combine, DynamicActivation, Elementwise, Layer, PerPiece, Piece, PieceGrad, Pieces, Scalar,
-    Sharing, dynamic_activation,
+    Coefficient, Combine, DynamicActivation, Elementwise, Layer, LayerBuilder, PerPiece, Piece, PieceGrad,
+    Pieces, Scalar, Sharing, dynamic_activation,
 };
 use dyrelu_onnx::{Error, Graph};
 use ndarray::{ArrayD, IxDyn};
@@ -34,7 +34,7 @@ pub(crate) trait Visitor {
 }
 
 impl<A: DynamicActivation, T: Scalar> Case<A, T> {
-    pub(crate) fn new(name: String) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let mut builder = A::layer::<T>(CHANNELS);
         if A::HYPER.layers == 2 {
             builder = builder.hidden(5);
@@ -42,10 +42,14 @@ impl<A: DynamicActivation, T: Scalar> Case<A, T> {
         if !A::NEIGHBOURS.is_empty() {
             builder = builder.groups(3);
         }
+        Self::of(name, builder)
+    }
+
+    pub(crate) fn of(name: &str, builder: LayerBuilder<A, T>) -> Self {
         let mut layer = builder.build().unwrap();
         for (seed, (name, mut values)) in (1..).zip(layer.parameters_mut()) {
             // Learned coefficients stay near their initial values.
-            let scale = if name.starts_with("fc") || name.starts_with("attention.weight") {
+            let scale = if name.starts_with("fc") || name == "attention.weight" {
                 2.0
             } else {
                 0.4
@@ -54,7 +58,10 @@ impl<A: DynamicActivation, T: Scalar> Case<A, T> {
             values.assign(&moved);
         }
         layer.set_running_statistics(0.3, 1.7);
-        Self { name, layer }
+        Self {
+            name: name.to_owned(),
+            layer,
+        }
     }
 
     /// Whether there is an external context.
@@ -94,7 +101,7 @@ impl<A: DynamicActivation, T: Scalar> Case<A, T> {
             };
         }
         let mut context_shape = vec![3; Self::context_rank(rank)];
-        context_shape[..2].copy_from_slice(&[shape[0], self.context_channels()]);
+        context_shape[..2].copy_from_slice(&[shape[0], Self::context_channels()]);
         let context = random(&context_shape, 30).mapv(T::from_f64);
         let y = self.layer.with_context(&context).unwrap().forward(&x).unwrap();
         Pass {
@@ -103,7 +110,8 @@ impl<A: DynamicActivation, T: Scalar> Case<A, T> {
         }
     }
 
-    fn context_channels(&self) -> usize {
+    /// M; of a hyper function without layers, K = 2 is assumed.
+    fn context_channels() -> usize {
         let outputs = CHANNELS * A::COEFFICIENTS.len() * 2;
         if A::HYPER.layers == 0 { outputs } else { CHANNELS }
     }
@@ -232,10 +240,16 @@ struct ManyFunctions;
 )]
 struct MoreFunctions;
 
+/// Its parameters are called as inputs and outputs of graphs are.
+#[dynamic_activation(
+    k = 1, share = "spatial", piece = |v, x, y| max(x * v, 0.0) + min(max(-y, v), y), learned(x = 1.0, y = 0.7)
+)]
+struct TakenNames;
+
 macro_rules! cases {
     ($($group:ident: $($activation:ident)*;)*) => {$(
         pub(crate) fn $group<T: Scalar>(visitor: &mut impl Visitor) {
-            $(visitor.visit(&Case::<$activation, T>::new(stringify!($activation).to_owned()));)*
+            $(visitor.visit(&Case::<$activation, T>::new(stringify!($activation)));)*
         }
     )*};
 }
@@ -246,5 +260,5 @@ cases! {
         DyShiftMaxMicroNet DyT DynamicSwish HardSwish LeakyRelu Maxout MetaAcon OneDynamicPiece PRelu Plu Pwlu SRelu
         SqueezeExcite;
     language: SoftmaxMixture MixedSquashes SoftmaxSlopes ZeroLayers OutsideCoefficients AttentiveSwish AttentiveMaxout
-        WithoutX One Identity ManyFunctions MoreFunctions;
+        WithoutX One Identity ManyFunctions MoreFunctions TakenNames;
 }
