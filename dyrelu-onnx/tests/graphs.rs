@@ -34,7 +34,7 @@ fn check<A: DynamicActivation, T: Scalar, const RANK: usize>(case: &Case<A, T>) 
     }
 }
 
-/// y in single precision, which is all that the runtime has.
+/// y in single precision, which is all that the runtime has: it reads double precision, and rounds.
 fn run<T: Scalar, const RANK: usize>(model: &Model, pass: &Pass<T>, what: &str) -> Vec<f32> {
     let inputs = pass.inputs.iter().map(|(name, array)| {
         let values: Vec<_> = array.iter().map(|value| f32::from_f64(value.to_f64())).collect();
@@ -56,6 +56,11 @@ mod are_what_the_layer_computes {
     #[test]
     fn for_all_modes_and_numbers_of_pieces() {
         cases::dynamic_relu::<f32>(&mut Runs);
+    }
+
+    #[test]
+    fn in_double_precision() {
+        cases::dynamic_relu::<f64>(&mut Runs);
     }
 
     #[test]
