@@ -17,11 +17,18 @@ struct HeadSpatial;
 struct DyReluC;
 
 /// The layer computes what PyTorch computed, by kernels and by tensor operations, and its variables are those that train.
-fn check<A: DynamicActivation>(file: &str, convention: Convention, prefix: &str, dtype: DType, tolerance: f64) {
+fn check<A: DynamicActivation>(
+    file: &str,
+    convention: Convention,
+    prefix: &str,
+    dtype: DType,
+    tolerance: f64,
+) {
     let directory = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/conventions"));
     let bytes = std::fs::read(directory.join(format!("{file}.safetensors"))).unwrap();
     let tensors = SafeTensors::deserialize(&bytes).unwrap();
-    let io = candle_core::safetensors::load(directory.join(format!("{file}_io.safetensors")), &Device::Cpu).unwrap();
+    let io = candle_core::safetensors::load(directory.join(format!("{file}_io.safetensors")), &Device::Cpu)
+        .unwrap();
     let [x, expected] = ["x", "y"].map(|name| io[&format!("{prefix}{name}")].to_dtype(DType::F64).unwrap());
 
     let vars = VarMap::new();
@@ -34,23 +41,44 @@ fn check<A: DynamicActivation>(file: &str, convention: Convention, prefix: &str,
     let mut act = layer::<A>(&config, vb.pp("act")).unwrap();
     let report = act.load_tensors_as(convention, &tensors, prefix).unwrap();
     assert!(report.used.len() >= 4 && !report.ignored.is_empty());
-    let first = vars.data().lock().unwrap()["act.fc1.bias"].as_tensor().to_dtype(DType::F64).unwrap();
+    let first = vars.data().lock().unwrap()["act.fc1.bias"]
+        .as_tensor()
+        .to_dtype(DType::F64)
+        .unwrap();
     let name = format!("{prefix}{}", convention.tensor_name("fc1.bias"));
     let stored = VarBuilder::from_slice_safetensors(&bytes, DType::F64, &Device::Cpu).unwrap();
-    assert_eq!(first.to_vec1::<f64>().unwrap(), stored.get(2, &name).unwrap().to_vec1::<f64>().unwrap());
+    assert_eq!(
+        first.to_vec1::<f64>().unwrap(),
+        stored.get(2, &name).unwrap().to_vec1::<f64>().unwrap()
+    );
 
     let x = x.to_dtype(dtype).unwrap();
     let largest = |y: &Tensor| y.abs().unwrap().max_all().unwrap().to_scalar::<f64>().unwrap();
     for y in [act.forward_t(&x, false), act.forward_composed(&x)] {
         let difference = largest(&(y.unwrap().to_dtype(DType::F64).unwrap() - &expected).unwrap());
-        assert!(difference <= tolerance * largest(&expected).max(1.0), "{file}: {difference:e}");
+        assert!(
+            difference <= tolerance * largest(&expected).max(1.0),
+            "{file}: {difference:e}"
+        );
     }
 
     // What is refused changes nothing.
     let before = act.forward_t(&x, false).unwrap();
-    let error = act.load_tensors_as(convention, &tensors, "nothing.").unwrap_err().to_string();
-    assert!(error.contains(&format!("no tensor `nothing.{}`", convention.tensor_name("fc1.weight"))), "{error}");
-    let same = (act.forward_t(&x, false).unwrap() - before).unwrap().to_dtype(DType::F64).unwrap();
+    let error = act
+        .load_tensors_as(convention, &tensors, "nothing.")
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains(&format!(
+            "no tensor `nothing.{}`",
+            convention.tensor_name("fc1.weight")
+        )),
+        "{error}"
+    );
+    let same = (act.forward_t(&x, false).unwrap() - before)
+        .unwrap()
+        .to_dtype(DType::F64)
+        .unwrap();
     assert!(largest(&same) == 0.0);
 }
 
@@ -58,9 +86,39 @@ fn check<A: DynamicActivation>(file: &str, convention: Convention, prefix: &str,
 fn candle_layers_compute_what_pytorch_computes() {
     let head = Convention::DYNAMIC_HEAD;
     check::<Head>("dynamic_head_f32", head, "dyhead_tower.0.relu.", DType::F32, 1e-6);
-    check::<Head>("dynamic_head_f64", head, "dyhead_tower.0.relu.", DType::F64, 1e-12);
-    check::<Head>("mmdetection_f64", Convention::MMDETECTION, "neck.dyhead_blocks.0.task_attn_module.", DType::F64, 1e-12);
-    check::<HeadSpatial>("dynamic_head_spatial_f32", head, "dyhead_tower.0.relu.", DType::F32, 1e-6);
-    check::<HeadSpatial>("dynamic_head_spatial_f64", head, "dyhead_tower.0.relu.", DType::F64, 1e-12);
-    check::<DyReluC>("seed_c_f64", Convention::SEED, "features.3.act.", DType::F64, 1e-12);
+    check::<Head>(
+        "dynamic_head_f64",
+        head,
+        "dyhead_tower.0.relu.",
+        DType::F64,
+        1e-12,
+    );
+    check::<Head>(
+        "mmdetection_f64",
+        Convention::MMDETECTION,
+        "neck.dyhead_blocks.0.task_attn_module.",
+        DType::F64,
+        1e-12,
+    );
+    check::<HeadSpatial>(
+        "dynamic_head_spatial_f32",
+        head,
+        "dyhead_tower.0.relu.",
+        DType::F32,
+        1e-6,
+    );
+    check::<HeadSpatial>(
+        "dynamic_head_spatial_f64",
+        head,
+        "dyhead_tower.0.relu.",
+        DType::F64,
+        1e-12,
+    );
+    check::<DyReluC>(
+        "seed_c_f64",
+        Convention::SEED,
+        "features.3.act.",
+        DType::F64,
+        1e-12,
+    );
 }
