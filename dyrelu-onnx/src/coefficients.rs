@@ -48,24 +48,6 @@ fn sets<A: DynamicActivation, T: Scalar>(layer: &Layer<A, T>) -> usize {
     }
 }
 
-/// M, how many numbers of a sample the hyper function sees.
-pub(crate) fn inputs<A: DynamicActivation, T: Scalar>(layer: &Layer<A, T>) -> usize {
-    let first = ["fc1.weight", "fc.weight"]
-        .iter()
-        .find_map(|name| layer.parameter(name));
-    first.map_or_else(
-        || {
-            sets(layer)
-                * A::Pieces::K
-                * runs::<A>()
-                    .iter()
-                    .map(|run| run.coefficients.len())
-                    .sum::<usize>()
-        },
-        |weight| weight.shape()[1],
-    )
-}
-
 /// The raw values, `[N, outputs]`.
 fn raw<A: DynamicActivation, T: Scalar>(recorder: &Recorder, layer: &Layer<A, T>, context: &str) -> String {
     let linear = |x: &str, layer_name: &str, output: &str| {

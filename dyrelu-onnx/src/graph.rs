@@ -1,7 +1,7 @@
 //! [`Graph`]: a layer as a graph of standard ONNX operators.
 
 use crate::attention::attention;
-use crate::coefficients::{coefficients, inputs};
+use crate::coefficients::coefficients;
 use crate::context::context;
 use crate::expression::Expression;
 use crate::proto::{Dimension, Entry, Length, Model, OperatorSet, Shape, TensorType, Type, ValueInfo};
@@ -11,9 +11,8 @@ use crate::{Error, proto};
 use core::fmt;
 use dyrelu_core::kernels::neighbours;
 use dyrelu_core::kernels::piecewise::PieceSet;
-use dyrelu_core::{DynamicActivation, Layer, Scalar};
+use dyrelu_core::{DynamicActivation, Layer, Scalar, replace_file};
 use prost::Message;
-use std::fs;
 use std::path::Path;
 
 /// The version of the standard operators: the last in which the axes of all reductions but sums are attributes, so that
@@ -122,7 +121,7 @@ impl Graph {
         let x = |name| value_info(name, data_type, layer.channels(), rank, "");
         let mut input = vec![x("x")];
         if let Some(rank) = context_rank {
-            input.push(value_info("context", data_type, inputs(layer), rank, "context_"));
+            input.push(value_info("context", data_type, layer.inputs(), rank, "context_"));
         }
         let parameters = parts.parameters.len();
         let graph = proto::Graph {
@@ -144,14 +143,14 @@ impl Graph {
         self.model.encode_to_vec()
     }
 
-    /// Writes an `.onnx` file.
+    /// Writes an `.onnx` file, which is replaced as a whole or not at all.
     ///
     /// # Errors
     ///
     /// [`Error::File`] when the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         let path = path.as_ref();
-        fs::write(path, self.to_bytes()).map_err(|cause| Error::File {
+        replace_file(path, &self.to_bytes()).map_err(|cause| Error::File {
             path: path.to_owned(),
             cause,
         })
