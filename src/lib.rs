@@ -40,7 +40,7 @@
 //! | set the options of a layer | [`LayerBuilder`] |
 //! | look at the coefficients | [`Cache`] |
 //! | let coefficients follow from another array | [`Layer::with_context`] |
-//! | load weights of other implementations | [`Convention`] |
+//! | load weights of other implementations | [`Convention`], [`Report`] |
 //! | count parameters and multiply-adds | [`LayerBuilder::cost`] |
 //! | run a formula on a type of your own | [`Elementwise`], [`Piece`] |
 //! | describe an activation without the attribute | [`DynamicActivation`] |

@@ -38,24 +38,21 @@ fn read(tensors: &SafeTensors<'_>, name: &str) -> TensorData {
 }
 
 /// The layer computes what PyTorch computed, by kernels and by tensor operations, and still wants gradients.
-fn check<A: DynamicActivation>(file: &str, convention: Convention, prefix: &str) {
+fn check<A: DynamicActivation, const D: usize>(file: &str, convention: Convention, prefix: &str) {
     let directory = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/conventions"));
     let bytes = std::fs::read(directory.join(format!("{file}.safetensors"))).unwrap();
     let tensors = SafeTensors::deserialize(&bytes).unwrap();
     let io = std::fs::read(directory.join(format!("{file}_io.safetensors"))).unwrap();
     let io = SafeTensors::deserialize(&io).unwrap();
     let device = Device::flex().autodiff();
-    let x = Tensor::<4>::from_data(read(&io, &format!("{prefix}x")), (&device, DType::F32));
-    let expected = Tensor::<4>::from_data(read(&io, &format!("{prefix}y")), (&device, DType::F32));
+    let x = Tensor::<D>::from_data(read(&io, &format!("{prefix}x")), (&device, DType::F32));
+    let expected = Tensor::<D>::from_data(read(&io, &format!("{prefix}y")), (&device, DType::F32));
 
-    let config = LayerConfig::new(8)
-        .with_hidden(Some(2))
-        .with_temperature((A::NAME == "HeadSpatial").then_some(1.0));
-    let mut act: Layer<A> = config.init(&device);
+    let mut act: Layer<A> = LayerConfig::new(8).with_hidden(Some(2)).init(&device);
     let report = act.load_tensors_as(convention, &tensors, prefix).unwrap();
     assert!(report.used.len() >= 4 && !report.ignored.is_empty());
 
-    let largest = |y: Tensor<4>| y.abs().max().into_scalar::<f32>();
+    let largest = |y: Tensor<D>| y.abs().max().into_scalar::<f32>();
     let trained = act.valid();
     let plain = x.clone().inner();
     for y in [trained.forward(plain.clone()), trained.forward_composed(plain)] {
@@ -87,12 +84,12 @@ fn check<A: DynamicActivation>(file: &str, convention: Convention, prefix: &str)
 #[test]
 fn burn_layers_compute_what_pytorch_computes() {
     let head = Convention::DYNAMIC_HEAD;
-    check::<Head>("dynamic_head_f32", head, "dyhead_tower.0.relu.");
-    check::<Head>(
+    check::<Head, 4>("dynamic_head_f32", head, "dyhead_tower.0.relu.");
+    check::<Head, 4>(
         "mmdetection_f32",
         Convention::MMDETECTION,
         "neck.dyhead_blocks.0.task_attn_module.",
     );
-    check::<HeadSpatial>("dynamic_head_spatial_f32", head, "dyhead_tower.0.relu.");
-    check::<DyReluC>("seed_c_f32", Convention::SEED, "features.3.act.");
+    check::<HeadSpatial, 4>("dynamic_head_spatial_f32", head, "dyhead_tower.0.relu.");
+    check::<DyReluC, 3>("seed_c_f32", Convention::SEED, "features.3.act.");
 }

@@ -34,7 +34,6 @@ fn check<A: DynamicActivation>(
     let vars = VarMap::new();
     let config = LayerConfig {
         hidden: Some(2),
-        temperature: (A::NAME == "HeadSpatial").then_some(1.0),
         ..LayerConfig::new(8)
     };
     let vb = VarBuilder::from_varmap(&vars, dtype, &Device::Cpu);

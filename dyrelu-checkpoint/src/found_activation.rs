@@ -161,7 +161,7 @@ impl fmt::Display for FoundActivation {
         let convention = self.convention.name;
         write!(
             f,
-            "{prefix}: {convention}, form {form}, {pieces} pieces, {channels} channels, {hidden} hidden units, {dtype}"
+            "{prefix}: {convention}, form {form}, K = {pieces}, {channels} channels, {hidden} hidden units, {dtype}"
         )
     }
 }

@@ -13,3 +13,10 @@ pub use checkpoint::Checkpoint;
 pub use conversion::{Change, Conversion};
 pub use error::Error;
 pub use found_activation::FoundActivation;
+
+/// The examples of the documents are tests.
+#[cfg(doctest)]
+mod documents {
+    #[doc = include_str!("../../docs/checkpoints.md")]
+    struct Guide;
+}

@@ -85,11 +85,8 @@ impl Case {
     }
 
     fn layer<A: DynamicActivation, T: Scalar>(&self) -> Layer<A, T> {
-        let mut builder = A::layer(self.number("channels")).hidden(self.number("hidden"));
-        if self.text("attention") == "normalised" {
-            builder = builder.temperature(1.0);
-        }
-        builder.build().unwrap()
+        let builder = A::layer(self.number("channels"));
+        builder.hidden(self.number("hidden")).build().unwrap()
     }
 }
 

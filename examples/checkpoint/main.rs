@@ -66,9 +66,15 @@ fn run(arguments: &Arguments) -> Result<(), dyrelu_checkpoint::Error> {
         }
         Command::Convert { file, output, to } => {
             let checkpoint = Checkpoint::open(file)?;
-            let conversion = checkpoint.convert(&activations(&checkpoint, arguments), *to)?;
+            let found = activations(&checkpoint, arguments);
+            let conversion = checkpoint.convert(&found, *to)?;
             conversion.checkpoint.save_safetensors(output)?;
-            report(output, &conversion.changes, conversion.checkpoint.tensors().len());
+            report(&conversion.changes);
+            if let Some(other) = found.iter().find(|found| found.convention.squash != to.squash) {
+                println!("\nThe formula stays what it was: {}", other.attribute());
+            }
+            let tensors = conversion.checkpoint.tensors().len();
+            println!("\n{}: {tensors} tensors", output.display());
         }
     }
     Ok(())
@@ -100,7 +106,7 @@ fn inspect(file: &Path, checkpoint: &Checkpoint, found: &[FoundActivation]) {
     }
 }
 
-fn report(output: &Path, changes: &[Change], tensors: usize) {
+fn report(changes: &[Change]) {
     for change in changes {
         match change {
             Change::Named { old, new, reordered } => {
@@ -111,5 +117,4 @@ fn report(output: &Path, changes: &[Change], tensors: usize) {
             Change::Added { new } => println!("{new} added: the constants of DY-ReLU"),
         }
     }
-    println!("\n{}: {tensors} tensors", output.display());
 }
