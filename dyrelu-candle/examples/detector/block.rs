@@ -12,7 +12,7 @@ use crate::weights::Weights;
 /// The groups of a normalisation.
 const GROUPS: usize = 4;
 
-/// Each level becomes the mean of itself and its neighbours, which an attention weighs. DYReLU of it is the output.
+/// Each level becomes the mean of itself and its neighbours, which an attention weighs. `DYReLU` of it is the output.
 pub(crate) struct Block {
     from_coarser: Convolution,
     from_same: Convolution,

@@ -6,13 +6,12 @@ use candle_nn::{Conv2d, Conv2dConfig, conv2d};
 use crate::Result;
 use crate::backbone::{Backbone, CHANNELS};
 use crate::block::Block;
+use crate::garment::CLASSES;
 use crate::weights::Weights;
 
 /// The side of a scene in pixels, and of the square for which a position of each level stands.
 pub(crate) const SIDE: u16 = 64;
 const STRIDES: [u16; 3] = [4, 8, 16];
-
-const CLASSES: usize = 10;
 
 /// The channels of the tower, and its blocks.
 const TOWER: usize = 16;
@@ -42,6 +41,22 @@ pub(crate) struct Output {
     pub(crate) boxes: Tensor,
 }
 
+impl Stage {
+    fn new(name: impl Into<String>, values: &Tensor) -> Self {
+        Self {
+            name: name.into(),
+            values: values.clone(),
+        }
+    }
+
+    fn of_levels(name: &str, levels: &[Tensor]) -> Vec<Self> {
+        let levels = levels.iter().enumerate();
+        levels
+            .map(|(i, values)| Self::new(format!("{name}.{i}"), values))
+            .collect()
+    }
+}
+
 impl Detector {
     pub(crate) fn new(weights: &Weights<'_>) -> Result<Self> {
         let projection = |inputs, outputs, weights: Weights<'_>| {
@@ -56,36 +71,26 @@ impl Detector {
             tower: (0..BLOCKS)
                 .map(|i| Block::new(TOWER, &weights.at("dyhead_tower").at(i)))
                 .collect::<Result<_>>()?,
-            logits: projection(TOWER, CLASSES, weights.at("cls_logits"))?,
+            logits: projection(TOWER, CLASSES.len(), weights.at("cls_logits"))?,
             boxes: projection(TOWER, 4, weights.at("bbox_pred"))?,
         })
     }
 
     /// Scenes are `[N, 1, 64, 64]`, grey values from 0 to 1.
     pub(crate) fn forward(&self, scenes: &Tensor) -> Result<Output> {
-        let mut stages = Vec::new();
-        let mut keep = |name: &str, levels: &[Tensor]| {
-            for (i, values) in levels.iter().enumerate() {
-                let name = format!("{name}.{i}");
-                let values = values.clone();
-                stages.push(Stage { name, values });
-            }
-        };
         let mut levels = self.backbone.forward(scenes)?;
-        keep("backbone", &levels);
+        let mut stages = Stage::of_levels("backbone", &levels);
         for (level, lateral) in levels.iter_mut().zip(&self.laterals) {
             *level = level.apply(lateral)?;
         }
         for (i, block) in self.tower.iter().enumerate() {
             levels = block.forward(&levels)?;
-            keep(&format!("dyhead_tower.{i}"), &levels);
+            stages.extend(Stage::of_levels(&format!("dyhead_tower.{i}"), &levels));
         }
         let logits = at_all_positions(&levels, &self.logits)?;
         let boxes = boxes(&at_all_positions(&levels, &self.boxes)?)?;
-        for (name, values) in [("logits", &logits), ("boxes", &boxes)] {
-            let (name, values) = (name.to_owned(), values.clone());
-            stages.push(Stage { name, values });
-        }
+        stages
+            .extend([("logits", &logits), ("boxes", &boxes)].map(|(name, values)| Stage::new(name, values)));
         Ok(Output {
             stages,
             logits,

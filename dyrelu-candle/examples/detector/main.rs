@@ -1,4 +1,4 @@
-//! A detector that was trained in PyTorch, with DY-ReLU-B in its backbone and DYReLU in its head, run by candle:
+//! A detector that was trained in PyTorch, with DY-ReLU-B in its backbone and `DYReLU` in its head, run by candle:
 //!
 //! ```sh
 //! cargo run --release -p dyrelu-candle --example detector [PICTURE]

@@ -47,14 +47,20 @@ impl Scenes {
 
     pub(crate) fn compare(&self, stage: &Stage) -> Result<Difference> {
         let expected = self.expected(&stage.name)?;
-        let largest = |values: Tensor| values.abs()?.max_all()?.to_scalar();
         Ok(Difference {
             stage: stage.name.clone(),
             shape: stage.values.dims().to_vec(),
-            scale: largest(expected.clone())?,
-            largest: largest((&stage.values - expected)?)?,
+            scale: largest(expected)?,
+            largest: largest(&(&stage.values - expected)?)?,
         })
     }
+}
+
+/// The largest absolute value; NaN, if there is one, which candle's maximum may miss.
+fn largest(values: &Tensor) -> Result<f32> {
+    let values: Vec<f32> = values.flatten_all()?.to_vec1()?;
+    let largest = values.into_iter().map(f32::abs).max_by(f32::total_cmp);
+    Ok(largest.ok_or("a stage has no values")?)
 }
 
 fn tensor<'a>(tensors: &'a HashMap<String, Tensor>, name: &str) -> Result<&'a Tensor> {
