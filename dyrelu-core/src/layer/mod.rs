@@ -154,6 +154,12 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         self.sizes.channels
     }
 
+    /// M, the numbers of a sample that the hyper function sees; 0 if there is none.
+    #[must_use]
+    pub fn inputs(&self) -> usize {
+        self.sizes.inputs
+    }
+
     /// H, the number of hidden units of the hyper function; 0 if it has none.
     #[must_use]
     pub fn hidden(&self) -> usize {
