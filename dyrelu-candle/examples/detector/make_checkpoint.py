@@ -3,6 +3,9 @@
 
   python dyrelu-candle/examples/detector/make_checkpoint.py [outdir]      needs: torch numpy safetensors
 
+It takes two minutes of one core, and leaves the same bytes each time on the same machine. Beside the state dict there are
+three scenes of the test images with the outputs of every stage, computed in double precision from the weights in single.
+
 Scenes have two to four garments of Fashion-MNIST, of different sizes, at random places. A backbone with DY-ReLU-B, under
 the names of its first public module, makes a pyramid of three levels. A tower in the style of Dynamic Head (Dai et al.,
 CVPR 2021), without deformable convolutions, mixes neighbouring levels; each block ends in DYReLU under the names of the
