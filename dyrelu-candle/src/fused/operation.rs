@@ -2,7 +2,7 @@
 
 use super::Number;
 use super::arrays::{cpu, elements, slice, tensor, view};
-use super::twins::Twins;
+use super::backing::Backing;
 use crate::Layer;
 use crate::layer::refuse;
 use crate::statistics::Statistics;
@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 /// One pass of a layer `A` on numbers of the type `T`: from x, `[N, C, ...]`, all parameters one after the other, and a
 /// context, `[N, M, T]`, or an empty tensor for none.
 pub(super) struct Operation<A, T> {
-    twins: Twins<A>,
+    backing: Backing<A>,
     statistics: Option<Statistics>,
     has_context: bool,
     pass: Pass,
@@ -39,7 +39,7 @@ struct Inputs<'a, T> {
 impl<A: DynamicActivation, T: Number> Operation<A, T> {
     pub(super) fn new(layer: &Layer<A>, has_context: bool, pass: Pass) -> Self {
         Self {
-            twins: layer.twins.clone(),
+            backing: layer.backing.clone(),
             statistics: layer.statistics.clone(),
             has_context,
             pass,
@@ -60,11 +60,11 @@ impl<A: DynamicActivation, T: Number> Operation<A, T> {
 
     fn infer(&self, inputs: &Inputs<'_, T>, y: &mut ArrayD<T>) -> Result<()> {
         let statistics = self.statistics.as_ref().map(Statistics::numbers).transpose()?;
-        let pass = self.twins.with(inputs.parameters, |twin| {
+        let pass = self.backing.with(inputs.parameters, |backing| {
             if let Some([mean, variance]) = statistics {
-                twin.set_running_statistics(mean, variance);
+                backing.set_running_statistics(mean, variance);
             }
-            inputs.of(twin)?.forward_into(&inputs.x, y)
+            inputs.of(backing)?.forward_into(&inputs.x, y)
         });
         pass.map_err(refuse::<A>)
     }
@@ -72,13 +72,13 @@ impl<A: DynamicActivation, T: Number> Operation<A, T> {
     fn train(&self, inputs: &Inputs<'_, T>, y: &mut ArrayD<T>) -> Result<()> {
         let statistics = self.statistics.as_ref().map(Statistics::numbers).transpose()?;
         let mut cache = Cache::default();
-        let pass = self.twins.with(inputs.parameters, |twin| {
-            inputs.of(twin)?.forward_train_into(&inputs.x, y, &mut cache)?;
+        let pass = self.backing.with(inputs.parameters, |backing| {
+            inputs.of(backing)?.forward_train_into(&inputs.x, y, &mut cache)?;
             if let Some([mean, variance]) = statistics {
-                twin.set_running_statistics(mean, variance);
-                twin.update_statistics(&cache)?;
+                backing.set_running_statistics(mean, variance);
+                backing.update_statistics(&cache)?;
             }
-            Ok(twin.running_statistics())
+            Ok(backing.running_statistics())
         });
         let moved = pass.map_err(refuse::<A>)?;
         if let (Some(statistics), Some((mean, variance))) = (&self.statistics, moved) {
@@ -93,11 +93,11 @@ impl<T: Number> Inputs<'_, T> {
     /// The layer and its context.
     fn of<'a, A: DynamicActivation>(
         &self,
-        twin: &'a dyrelu_core::Layer<A, T>,
+        backing: &'a dyrelu_core::Layer<A, T>,
     ) -> core::result::Result<WithContext<'a, A, T>, dyrelu_core::Error> {
         match &self.context {
-            Some(context) => twin.with_context(context),
-            None => twin.bare(),
+            Some(context) => backing.with_context(context),
+            None => backing.bare(),
         }
     }
 }
@@ -150,8 +150,8 @@ impl<A: DynamicActivation, T: Number> CustomOp3 for Operation<A, T> {
             .cache
             .get()
             .ok_or_else(|| Error::BackwardNotSupported { op: A::NAME }.bt())?;
-        let pass = self.twins.with(inputs.parameters, |twin| {
-            inputs.of(twin)?.backward(&inputs.x, cache, &grad_y)
+        let pass = self.backing.with(inputs.parameters, |backing| {
+            inputs.of(backing)?.backward(&inputs.x, cache, &grad_y)
         });
         let grads = pass.map_err(refuse::<A>)?;
         let of_parameters = grads.parameters().flat_map(|(_, grad)| grad.into_iter().copied());
