@@ -61,26 +61,20 @@ impl<A: DynamicActivation, T: Number> Operation<A, T> {
         })
     }
 
-    /// y without gradients. Some samples at a time are copied, and overwritten while they are in the cache: a y that begins
-    /// as zeros would be written twice.
+    /// y without gradients.
     fn infer(&self, inputs: &Inputs<'_, T>) -> Result<Vec<T>> {
         let statistics = self.statistics.as_ref().map(Statistics::numbers).transpose()?;
         let pass = self.backing.with(inputs.parameters, |backing| {
             if let Some([mean, variance]) = statistics {
                 backing.set_running_statistics(mean, variance);
             }
-            let mut y = Vec::with_capacity(inputs.x.len());
-            for group in inputs.groups() {
-                let start = y.len();
-                match group.x.as_slice() {
-                    Some(x) => y.extend_from_slice(x),
-                    None => y.extend(group.x.iter()),
-                }
-                let shape = group.x.raw_dim();
-                let mut y = ArrayViewMutD::from_shape(shape, &mut y[start..]).expect("as many elements as x");
-                group.of(backing)?.forward_inplace(&mut y)?;
+            // Several threads have more to do in all samples at once, and neighbours may not be overwritten.
+            if threads() == 1 && A::NEIGHBOURS.is_empty() {
+                return inputs.infer_by_groups(backing);
             }
-            Ok(y)
+            let mut y = ArrayD::from_elem(inputs.x.raw_dim(), T::default());
+            inputs.of(backing)?.forward_into(&inputs.x, &mut y)?;
+            Ok(elements(y))
         });
         pass.map_err(refuse::<A>)
     }
@@ -110,15 +104,30 @@ impl<A: DynamicActivation, T: Number> Operation<A, T> {
 }
 
 impl<T: Number> Inputs<'_, T> {
-    /// The inputs of some samples after the other: as many as a cache has room for. Several threads have more to do in all of
-    /// them at once.
+    /// y without gradients. Some samples at a time are copied, and overwritten while they are in the cache: a y that begins
+    /// as zeros would be written twice.
+    fn infer_by_groups<A: DynamicActivation>(
+        &self,
+        backing: &dyrelu_core::Layer<A, T>,
+    ) -> core::result::Result<Vec<T>, dyrelu_core::Error> {
+        let mut y = Vec::with_capacity(self.x.len());
+        for group in self.groups() {
+            let start = y.len();
+            match group.x.as_slice() {
+                Some(x) => y.extend_from_slice(x),
+                None => y.extend(group.x.iter()),
+            }
+            let shape = group.x.raw_dim();
+            let mut y = ArrayViewMutD::from_shape(shape, &mut y[start..]).expect("as many elements as x");
+            group.of(backing)?.forward_inplace(&mut y)?;
+        }
+        Ok(y)
+    }
+
+    /// The inputs of some samples after the other: of as many as a cache has room for.
     fn groups(&self) -> impl Iterator<Item = Inputs<'_, T>> {
         let samples = self.x.len_of(Axis(0));
-        let group = match threads() {
-            1 => GROUP * samples / self.x.len().max(1),
-            _ => samples,
-        };
-        let group = group.max(1);
+        let group = (GROUP * samples / self.x.len().max(1)).max(1);
         (0..samples).step_by(group).map(move |start| {
             let some = Slice::from(start..samples.min(start + group));
             Inputs {
