@@ -82,7 +82,9 @@ fn parameter(declaration: &Declaration, vb: &VarBuilder<'_>) -> Result<Tensor> {
         Initial::PerPiece(constants) => Init::Const(constants.of(0)),
     };
     let is_new = !vb.contains_tensor(name);
-    let value = vb.get_with_hints(shape.as_slice(), name, init)?;
+    let value = vb
+        .get_with_hints(shape.as_slice(), name, init)
+        .or_else(|error| of_convolution(declaration, vb).ok_or(error))?;
     if let (Initial::PerPiece(constants), &[_, pieces], true, true) =
         (initial, shape.as_slice(), is_new, value.is_variable())
     {
@@ -93,4 +95,12 @@ fn parameter(declaration: &Declaration, vb: &VarBuilder<'_>) -> Result<Tensor> {
         Var::from_tensor(&value)?.set(&rows.contiguous()?)?;
     }
     Ok(value)
+}
+
+/// The matrix that a file has as the weight of a 1×1 convolution, with trailing axes of length 1.
+fn of_convolution(declaration: &Declaration, vb: &VarBuilder<'_>) -> Option<Tensor> {
+    let weight = vb.get_unchecked_dtype(declaration.name, vb.dtype()).ok()?;
+    let (matrix, trailing) = weight.dims().split_at_checked(2)?;
+    let fits = matrix == declaration.shape && trailing.iter().all(|&len| len == 1);
+    fits.then(|| weight.reshape(matrix).ok())?
 }

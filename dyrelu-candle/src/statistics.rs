@@ -2,9 +2,7 @@
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::{Init, VarBuilder};
-
-/// How much of the running statistics a batch replaces.
-const MOMENTUM: f64 = 0.1;
+use dyrelu_core::kernels::attention::MOMENTUM;
 
 /// The running mean and variance of the scores, with the names that batch normalisation gives them.
 #[derive(Debug, Clone)]

@@ -53,10 +53,7 @@ impl<A: DynamicActivation> Layer<A> {
         if !has_external_context::<A>() {
             return fail("no context: only `hyper(context = \"external\")` has one".to_owned());
         }
-        let channels = self
-            .config()
-            .context_channels
-            .unwrap_or_else(|| self.default_context_channels());
+        let channels = self.inputs;
         match *context.dims() {
             [samples, found, ref spatial @ ..] if found == channels => Ok(WithContext {
                 layer: self,
@@ -64,20 +61,6 @@ impl<A: DynamicActivation> Layer<A> {
             }),
             _ => fail(format!("a context [N, {channels}, ...]")),
         }
-    }
-
-    /// M where no option says it.
-    fn default_context_channels(&self) -> usize {
-        let channels = self.config().channels;
-        if A::HYPER.layers != 0 {
-            return channels;
-        }
-        let is_dynamic = |source| matches!(source, Source::Dynamic { .. });
-        let dynamic = A::COEFFICIENTS
-            .iter()
-            .filter(|coefficient| is_dynamic(coefficient.source))
-            .count();
-        self.sets() * dynamic * A::Pieces::K
     }
 
     /// How many sets of coefficients there are for each sample.

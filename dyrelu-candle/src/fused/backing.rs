@@ -1,29 +1,29 @@
-//! [`Twins`]: layers of the ndarray engine that compute for a layer of candle.
+//! [`Backing`]: layers of the ndarray engine that compute for a layer of candle.
 
 use super::number::Number;
 use crate::LayerConfig;
 use core::fmt;
-use dyrelu_core::{DynamicActivation, Error, Layer};
+use dyrelu_core::{DynamicActivation, Error, Layer, Scalar};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Layers of the ndarray engine with the same options, one for each pass that was ever under way at the same time. They
 /// keep working memory and a copy of the parameters in the order of the kernels. Clones share them.
-pub(crate) struct Twins<A>(Arc<Shared<A>>);
+pub(crate) struct Backing<A>(Arc<Shared<A>>);
 
 struct Shared<A> {
     config: LayerConfig,
-    idle: Mutex<Pool<A>>,
+    idle: Mutex<Idle<A>>,
 }
 
 /// Layers that are not in use.
-pub(super) struct Pool<A> {
+pub(super) struct Idle<A> {
     pub(super) f32: Vec<Layer<A, f32>>,
     pub(super) f64: Vec<Layer<A, f64>>,
 }
 
-impl<A: DynamicActivation> Twins<A> {
+impl<A: DynamicActivation> Backing<A> {
     pub(crate) fn new(config: LayerConfig) -> Self {
-        let idle = Mutex::new(Pool {
+        let idle = Mutex::new(Idle {
             f32: vec![],
             f64: vec![],
         });
@@ -37,31 +37,35 @@ impl<A: DynamicActivation> Twins<A> {
         run: impl FnOnce(&mut Layer<A, T>) -> Result<R, Error>,
     ) -> Result<R, Error> {
         let idle = || self.0.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let twin = T::pool(&mut idle()).pop();
-        let mut twin = match twin {
-            Some(twin) => twin,
+        let backing = T::idle(&mut idle()).pop();
+        let mut backing = match backing {
+            Some(backing) => backing,
             None => self.0.config.builder().build()?,
         };
-        assign(&mut twin, parameters);
-        let result = run(&mut twin);
-        T::pool(&mut idle()).push(twin);
+        assign(&mut backing, parameters);
+        let result = run(&mut backing);
+        T::idle(&mut idle()).push(backing);
         result
     }
 }
 
 /// Gives a layer the parameters that stand one after the other, if they are others than before.
-fn assign<A: DynamicActivation, T: Number>(twin: &mut Layer<A, T>, parameters: &[T]) {
+fn assign<A: DynamicActivation, T: Number>(backing: &mut Layer<A, T>, parameters: &[T]) {
     let mut rest = parameters;
-    let same = twin.parameters().all(|(_, parameter)| {
+    let same = backing.parameters().all(|(_, parameter)| {
         let (values, others) = rest.split_at(parameter.len());
         rest = others;
-        parameter.as_slice() == Some(values)
+        // Bit by bit: zeros of different signs are different parameters, and NaN is the same as itself. All of them, as a
+        // loop that ends early has no vectors.
+        let bits = |number: &T| Scalar::to_f64(*number).to_bits();
+        let pairs = parameter.iter().zip(values);
+        pairs.fold(0, |difference, (a, b)| difference | (bits(a) ^ bits(b))) == 0
     });
     if same {
         return;
     }
     let mut values = parameters.iter();
-    for (_, mut parameter) in twin.parameters_mut() {
+    for (_, mut parameter) in backing.parameters_mut() {
         parameter
             .iter_mut()
             .zip(&mut values)
@@ -69,14 +73,14 @@ fn assign<A: DynamicActivation, T: Number>(twin: &mut Layer<A, T>, parameters: &
     }
 }
 
-impl<A> Clone for Twins<A> {
+impl<A> Clone for Backing<A> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-impl<A: DynamicActivation> fmt::Debug for Twins<A> {
+impl<A: DynamicActivation> fmt::Debug for Backing<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Twins").field(&A::NAME).finish()
+        f.debug_tuple("Backing").field(&A::NAME).finish()
     }
 }
