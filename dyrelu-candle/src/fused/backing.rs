@@ -3,7 +3,7 @@
 use super::number::Number;
 use crate::LayerConfig;
 use core::fmt;
-use dyrelu_core::{DynamicActivation, Error, Layer, Scalar};
+use dyrelu_core::{DynamicActivation, Error, Layer};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Layers of the ndarray engine with the same options, one for each pass that was ever under way at the same time. They
@@ -42,34 +42,10 @@ impl<A: DynamicActivation> Backing<A> {
             Some(backing) => backing,
             None => self.0.config.builder().build()?,
         };
-        assign(&mut backing, parameters);
+        backing.set_parameters(parameters);
         let result = run(&mut backing);
         T::idle(&mut idle()).push(backing);
         result
-    }
-}
-
-/// Gives a layer the parameters that stand one after the other, if they are others than before.
-fn assign<A: DynamicActivation, T: Number>(backing: &mut Layer<A, T>, parameters: &[T]) {
-    let mut rest = parameters;
-    let same = backing.parameters().all(|(_, parameter)| {
-        let (values, others) = rest.split_at(parameter.len());
-        rest = others;
-        // Bit by bit: zeros of different signs are different parameters, and NaN is the same as itself. All of them, as a
-        // loop that ends early has no vectors.
-        let bits = |number: &T| Scalar::to_f64(*number).to_bits();
-        let pairs = parameter.iter().zip(values);
-        pairs.fold(0, |difference, (a, b)| difference | (bits(a) ^ bits(b))) == 0
-    });
-    if same {
-        return;
-    }
-    let mut values = parameters.iter();
-    for (_, mut parameter) in backing.parameters_mut() {
-        parameter
-            .iter_mut()
-            .zip(&mut values)
-            .for_each(|(parameter, value)| *parameter = *value);
     }
 }
 

@@ -204,11 +204,7 @@ impl<A: DynamicActivation, T: Number> CustomOp3 for Operation<A, T> {
             inputs.of(backing)?.backward(&inputs.x, cache, &grad_y)
         });
         let grads = pass.map_err(refuse::<A>)?;
-        let of_parameters = grads.parameters().map(|(_, grad)| grad.to_slice());
-        let of_parameters: Vec<_> = of_parameters
-            .collect::<Option<_>>()
-            .expect("gradients in standard layout");
-        let of_parameters = Array1::from_vec(of_parameters.concat()).into_dyn();
+        let of_parameters = Array1::from_vec(grads.flat_parameters()).into_dyn();
         let of = |argument: &Tensor, grad: ArrayD<T>| argument.track_op().then(|| tensor(grad)).transpose();
         Ok((
             of(x, grads.x)?,

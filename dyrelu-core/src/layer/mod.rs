@@ -210,6 +210,29 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         self.parameters.iter_mut()
     }
 
+    /// Gives all parameters other values, which stand one after the other in the order of
+    /// [`parameters`](Self::parameters). With the values that are there already this is one pass over both.
+    ///
+    /// # Panics
+    ///
+    /// When these are not [`parameter_count`](Self::parameter_count) numbers.
+    pub fn set_parameters(&mut self, numbers: &[T]) {
+        assert_eq!(
+            numbers.len(),
+            self.parameter_count(),
+            "as many numbers as the layer has"
+        );
+        if self.parameters.is(numbers) {
+            return;
+        }
+        let mut rest = numbers;
+        for (_, mut parameter) in self.parameters_mut() {
+            let (values, others) = rest.split_at(parameter.len());
+            slice_mut(&mut parameter).copy_from_slice(values);
+            rest = others;
+        }
+    }
+
     /// The parameter of this name.
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<ArrayViewD<'_, T>> {
