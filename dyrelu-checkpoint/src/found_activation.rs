@@ -145,7 +145,7 @@ impl FoundActivation {
 
 impl fmt::Display for FoundActivation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let form = match self.sharing {
+        let mode = match self.sharing {
             Sharing::SpatialAndChannel => "A",
             Sharing::Spatial => "B",
             Sharing::Unshared => "C",
@@ -161,7 +161,7 @@ impl fmt::Display for FoundActivation {
         let convention = self.convention.name;
         write!(
             f,
-            "{prefix}: {convention}, form {form}, K = {pieces}, {channels} channels, {hidden} hidden units, {dtype}"
+            "{prefix}: {convention}, mode {mode}, K = {pieces}, {channels} channels, {hidden} hidden units, {dtype}"
         )
     }
 }
