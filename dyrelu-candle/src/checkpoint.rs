@@ -72,7 +72,12 @@ impl<A: DynamicActivation> Layer<A> {
             )
         });
         self.parameters.assign(values.collect::<Result<_>>()?)?;
-        if let (Some(statistics), Some((mean, variance))) = (&self.statistics, loaded.running_statistics()) {
+        if let (Some(statistics), Some((mean, variance))) =
+            (&mut self.statistics, loaded.running_statistics())
+        {
+            if !self.parameters.are_variables() {
+                *statistics = statistics.unshared()?;
+            }
             statistics.set(mean, variance)?;
         }
         Ok(report)

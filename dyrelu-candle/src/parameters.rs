@@ -27,6 +27,11 @@ impl Parameters {
         self.0.first().map(|(_, value)| value.dtype())
     }
 
+    /// Whether they are variables, which others may share.
+    pub(crate) fn are_variables(&self) -> bool {
+        self.0.iter().all(|(_, value)| value.is_variable())
+    }
+
     /// Gives all parameters other values, in their order: variables are set, others replaced.
     pub(crate) fn assign(&mut self, values: Vec<Tensor>) -> Result<()> {
         for ((_, parameter), value) in self.0.iter_mut().zip(values) {

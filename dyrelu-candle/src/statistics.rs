@@ -21,6 +21,15 @@ impl Statistics {
         })
     }
 
+    /// The same numbers in variables of their own.
+    pub(crate) fn unshared(&self) -> Result<Self> {
+        let copy = |running: &Var| Var::from_tensor(&running.as_detached_tensor());
+        Ok(Self {
+            running_mean: copy(&self.running_mean)?,
+            running_var: copy(&self.running_var)?,
+        })
+    }
+
     /// The mean and the variance, `[1]`, in another float type.
     pub(crate) fn values(&self, dtype: DType) -> Result<[Tensor; 2]> {
         let value = |running: &Var| running.as_detached_tensor().to_dtype(dtype);

@@ -1,16 +1,20 @@
 //! [`Checkpoint`]: the tensors of a file, whatever wrote it.
 
 use crate::{Error, FoundActivation};
-use dyrelu_core::replace_file;
+use dyrelu_core::{Convention, replace_file};
 use pytorch_reader::{DType, PytorchReader};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 
-/// How many times as large as their file the tensors of a `PyTorch` checkpoint may be. Weights that are tied are written
-/// once and read several times; a tensor that repeats one number may claim any size.
+/// The bytes that the tensors of a `PyTorch` checkpoint may have in any case, …
+pub(crate) const ALWAYS: u64 = 1 << 28;
+
+/// … and how many times as many as their file. Weights that are tied are written once and read several times; a tensor that
+/// repeats one number may claim any size.
 pub(crate) const MAX_EXPANSION: u64 = 16;
 
 /// The tensors of a checkpoint, as the bytes of a safetensors file.
@@ -18,6 +22,11 @@ pub(crate) const MAX_EXPANSION: u64 = 16;
 pub struct Checkpoint {
     bytes: Vec<u8>,
 }
+
+/// What a header has in place of a tensor.
+const METADATA: &str = "__metadata__";
+
+const CHECKED: &str = "the bytes were checked";
 
 /// A tensor that no file has.
 pub(crate) struct Tensor {
@@ -34,34 +43,52 @@ impl Tensor {
             bytes: view.data().to_vec(),
         }
     }
+
+    /// Whether they are the same.
+    pub(crate) fn is(&self, view: &TensorView<'_>) -> bool {
+        (self.dtype, &*self.shape, &*self.bytes) == (view.dtype(), view.shape(), view.data())
+    }
 }
 
 impl Checkpoint {
-    /// Reads a file: a safetensors file, or what `torch.save` wrote, now or years ago, be it a `state_dict` or a whole
-    /// module. The content decides, not the name.
+    /// Reads a file: a safetensors file, or what `torch.save` wrote, in its present format or an older one; a `state_dict`, or a
+    /// whole module in the present format. The content decides, not the name.
     ///
-    /// Names are paths: a `state_dict` that is saved as the entry `model` of a dictionary has tensors `model.…`. What is
-    /// not a tensor is left out. No code of the file is run.
+    /// Names are paths: a `state_dict` that is saved as the entry `model` of a dictionary has tensors `model.…`. Numbers and
+    /// texts beside tensors are left out. No code of the file is run. What its reader,
+    /// [`pytorch_reader`], cannot represent makes the whole file unreadable: tensors that are sparse, quantised or complex, and
+    /// keys of dictionaries that are neither texts nor integers.
     ///
     /// # Errors
     ///
-    /// [`Error::File`] when the file cannot be read; [`Error::Safetensors`], [`Error::Pytorch`], [`Error::Tensor`] or
-    /// [`Error::Expanded`] when it is damaged or hostile.
+    /// [`Error::File`] when the file cannot be read; [`Error::Damaged`], [`Error::Pytorch`], [`Error::Tensor`],
+    /// [`Error::Expanded`] or [`Error::Name`] when it is damaged or hostile.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let bytes = fs::read(path).map_err(|cause| Error::File {
+        let unreadable = |cause| Error::File {
             action: "read",
             path: path.into(),
             cause,
-        })?;
-        let named_safetensors = path
-            .extension()
-            .is_some_and(|extension| extension.eq_ignore_ascii_case("safetensors"));
-        // A safetensors file has the length of its header first, and then the header, which is JSON.
-        if named_safetensors || bytes.get(8) == Some(&b'{') {
-            return Self::from_safetensors(bytes);
+        };
+        // A safetensors file has the length of its header first, in eight bytes, and then the header, which is JSON.
+        let mut start = vec![];
+        let mut file = fs::File::open(path).map_err(unreadable)?;
+        file.by_ref()
+            .take(9)
+            .read_to_end(&mut start)
+            .map_err(unreadable)?;
+        if start.get(8) != Some(&b'{') {
+            let file_bytes = file.metadata().map_err(unreadable)?.len();
+            return Self::from_pytorch(path, file_bytes);
         }
-        Self::from_pytorch(path, bytes.len() as u64)
+        file.read_to_end(&mut start).map_err(unreadable)?;
+        Self::from_safetensors(start).map_err(|error| match error {
+            Error::Safetensors(cause) => Error::Damaged {
+                path: path.into(),
+                cause,
+            },
+            other => other,
+        })
     }
 
     /// The tensors of a safetensors file.
@@ -84,7 +111,7 @@ impl Checkpoint {
         let mut bytes = 0_usize;
         for (name, tensor) in &tensors {
             bytes = bytes.saturating_add(tensor.byte_len());
-            if bytes as u64 > file_bytes.saturating_mul(MAX_EXPANSION) {
+            if bytes as u64 > file_bytes.saturating_mul(MAX_EXPANSION).max(ALWAYS) {
                 return Err(Error::Expanded {
                     name: name.clone(),
                     path: path.into(),
@@ -102,36 +129,56 @@ impl Checkpoint {
             let (dtype, shape) = (dtype(tensor.dtype()), tensor.shape().to_vec());
             Ok((name, Tensor { dtype, shape, bytes }))
         });
-        Self::of(&tensors.collect::<Result<_, Error>>()?)
+        Self::of(&tensors.collect::<Result<_, Error>>()?, None)
     }
 
     /// A checkpoint of named tensors.
-    pub(crate) fn of(tensors: &BTreeMap<String, Tensor>) -> Result<Self, Error> {
+    pub(crate) fn of(
+        tensors: &BTreeMap<String, Tensor>,
+        metadata: Option<HashMap<String, String>>,
+    ) -> Result<Self, Error> {
+        if tensors.contains_key(METADATA) {
+            return Err(Error::Name(METADATA));
+        }
         let views = tensors.iter().map(|(name, tensor)| {
             let view = TensorView::new(tensor.dtype, tensor.shape.clone(), &tensor.bytes)?;
             Ok((name, view))
         });
         let views = views.collect::<Result<Vec<_>, Error>>()?;
-        let bytes = safetensors::serialize(views, None)?;
-        Ok(Self { bytes })
+        Self::from_safetensors(safetensors::serialize(views, metadata)?)
+    }
+
+    /// What a safetensors file says of itself, such as the options of a layer.
+    pub(crate) fn metadata(&self) -> Option<HashMap<String, String>> {
+        let (_, header) = SafeTensors::read_metadata(&self.bytes)
+            .unwrap_or_else(|error| unreachable!("{CHECKED}: {error}"));
+        header.metadata().clone()
     }
 
     /// The tensors.
     #[must_use]
     pub fn tensors(&self) -> SafeTensors<'_> {
-        SafeTensors::deserialize(&self.bytes).unwrap_or_else(|error| unreachable!("it was checked: {error}"))
+        SafeTensors::deserialize(&self.bytes).unwrap_or_else(|error| unreachable!("{CHECKED}: {error}"))
     }
 
     /// The dynamic activations among the tensors, by name. The number of `coefficients` of a piece is not to be seen from
     /// a file: 2 for a slope and an intercept, 1 for slopes only.
     ///
-    /// Two fully connected layers are taken for a hyper function if they have the names of a
-    /// [convention](dyrelu_core::Convention) and the last one as many outputs as coefficients are needed: for each channel
-    /// (B and C), or, in mode A, for 2 to 4 pieces, or as many as the buffer `lambdas` has. So a small classifier may look
-    /// like an activation of mode A.
+    /// Two fully connected layers are taken for a hyper function if they have the names of a [`Convention`] and the last one as many
+    /// outputs as coefficients are needed: for each channel (modes B and C); or, for mode A, as many as the buffer `lambdas`
+    /// has, or as 2 to 4 pieces need, if there are not more hidden units than channels. So a small classifier may look like an
+    /// activation of mode A, with one coefficient any perceptron like one of mode B, and mode A with very few channels like
+    /// mode B.
     #[must_use]
     pub fn activations(&self, coefficients: usize) -> Vec<FoundActivation> {
         FoundActivation::all(&self.tensors(), coefficients)
+    }
+
+    /// Those of [`activations`](Self::activations) that have the names of this convention. [`Convention::PAPER`] has those of
+    /// `NATIVE`, and is found nowhere else.
+    #[must_use]
+    pub fn activations_as(&self, convention: Convention, coefficients: usize) -> Vec<FoundActivation> {
+        FoundActivation::all_as(&self.tensors(), convention, coefficients)
     }
 
     /// The bytes of a safetensors file with these tensors.

@@ -4,7 +4,6 @@ use crate::checkpoint::Tensor;
 use crate::constants::{self, INIT_V, LAMBDAS};
 use crate::{Checkpoint, Error, FoundActivation};
 use dyrelu_core::Convention;
-use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use std::collections::BTreeMap;
 
@@ -51,7 +50,7 @@ pub enum Change {
         /// Its name.
         old: String,
     },
-    /// It has the constants of DY-ReLU, which the old convention did not save.
+    /// It has the constants of DY-ReLU, which the file did not have.
     Added {
         /// Its name.
         new: String,
@@ -62,7 +61,7 @@ impl Checkpoint {
     /// The same checkpoint with the tensors of these activations in another convention: their names, the order of the rows
     /// of the last layer, and weights as matrices or 1×1 convolutions. All other tensors stay as they are.
     ///
-    /// Numbers are moved, never computed: the way back gives the same bytes. (Weights of convolutions in one dimension,
+    /// Numbers are moved, never computed, and the metadata of a safetensors file stays: the way back gives the same tensors. (Weights of convolutions in one dimension,
     /// `[…, 1]`, come back as those of two, `[…, 1, 1]`.) The constants `lambdas` and `init_v` of DY-ReLU belong to the
     /// convention `seed` only, and are added and left out; others stay.
     ///
@@ -104,7 +103,7 @@ impl Checkpoint {
             changes.push(change);
         }
         Ok(Conversion {
-            checkpoint: Self::of(&converted)?,
+            checkpoint: Self::of(&converted, self.metadata())?,
             changes,
         })
     }
@@ -136,7 +135,8 @@ impl Step<'_> {
     /// A tensor that is there.
     fn take(&self, tensor: &TensorView<'_>) -> Result<(Change, Option<Tensor>), Error> {
         let old = self.old_name();
-        if !self.to.constants && self.constant(tensor.dtype()).as_deref() == Some(tensor.data()) {
+        // What comes back when it is added again.
+        if !self.to.constants && self.constant().is_some_and(|constant| constant.is(tensor)) {
             return Ok((Change::LeftOut { old }, None));
         }
         let name = self.to.tensor_name(self.native);
@@ -159,22 +159,19 @@ impl Step<'_> {
 
     /// A tensor that is not there.
     fn add(&self) -> Option<(Change, Option<Tensor>)> {
-        let dtype = self.activation.dtype;
-        let bytes = self.constant(dtype).filter(|_| self.to.constants)?;
-        let [_, coefficients, pieces] = self.activation.rows();
-        let tensor = Tensor {
-            dtype,
-            shape: vec![coefficients * pieces],
-            bytes,
-        };
+        let tensor = self.constant().filter(|_| self.to.constants)?;
         let new = self.old_name();
         Some((Change::Added { new }, Some(tensor)))
     }
 
-    /// The constant of DY-ReLU with this name.
-    fn constant(&self, dtype: Dtype) -> Option<Vec<u8>> {
-        let [_, coefficients, pieces] = self.activation.rows();
-        constants::of_dy_relu(self.native, coefficients, pieces, dtype)
+    /// The constant of DY-ReLU with this name, in the type of the weights.
+    fn constant(&self) -> Option<Tensor> {
+        let (dtype, [_, coefficients, pieces]) = (self.activation.dtype, self.activation.rows());
+        Some(Tensor {
+            dtype,
+            shape: vec![coefficients * pieces],
+            bytes: constants::of_dy_relu(self.native, coefficients, pieces, dtype)?,
+        })
     }
 
     /// The bytes of a tensor with its rows in the new order, and whether that is another one.

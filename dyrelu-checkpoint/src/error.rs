@@ -22,14 +22,27 @@ pub enum Error {
     #[error("not a valid safetensors file: {0}")]
     Safetensors(#[from] safetensors::SafeTensorError),
 
-    /// A file that is no `PyTorch` checkpoint.
-    #[error("`{}` is neither a safetensors file nor a PyTorch checkpoint: {cause}", path.display())]
+    /// A file that begins as a safetensors file and is none.
+    #[error("`{}` is not a valid safetensors file: {cause}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        cause: safetensors::SafeTensorError,
+    },
+
+    /// A file that is no safetensors file, and no `PyTorch` checkpoint that can be read.
+    #[error("cannot read `{}` as a safetensors file or a PyTorch checkpoint: {cause}", path.display())]
     Pytorch {
         /// The file.
         path: PathBuf,
         /// Why.
         cause: pytorch_reader::PytorchError,
     },
+
+    /// A tensor with a name that means something else in a safetensors file.
+    #[error("a tensor cannot be called `{0}`")]
+    Name(&'static str),
 
     /// A tensor whose bytes are not where the file says.
     #[error("cannot read the tensor `{name}` of `{}`: {cause}", path.display())]
@@ -44,9 +57,10 @@ pub enum Error {
 
     /// Tensors that repeat a few stored numbers so often that they are much larger than their file.
     #[error(
-        "with the tensor `{name}` those of `{}` would take {bytes} bytes or more, but the file has {file_bytes}; at most \
-         {MAX_EXPANSION} times as many are read",
+        "with the tensor `{name}` those of `{}` would take {bytes} bytes or more, but the file has {file_bytes}; {ALWAYS} bytes \
+         are read, or {MAX_EXPANSION} times those of the file",
         path.display(),
+        ALWAYS = crate::checkpoint::ALWAYS,
         MAX_EXPANSION = crate::checkpoint::MAX_EXPANSION
     )]
     Expanded {

@@ -11,8 +11,7 @@ use safetensors::{Dtype, SafeTensors};
 pub struct FoundActivation {
     /// What stands before its tensors' names, such as `dyhead_tower.3.relu.`.
     pub prefix: String,
-    /// How its tensors are called. [`Convention::PAPER`] has the names of `NATIVE`, and is not told apart from it: set it
-    /// where you know better.
+    /// How its tensors are called.
     pub convention: Convention,
     /// Which axes share one set of coefficients.
     pub sharing: Sharing,
@@ -31,25 +30,40 @@ pub struct FoundActivation {
 }
 
 impl FoundActivation {
+    /// Those of all conventions that names tell apart.
     pub(crate) fn all(tensors: &SafeTensors<'_>, coefficients: usize) -> Vec<Self> {
-        let mut found = vec![];
-        if coefficients == 0 {
-            return found;
-        }
-        for convention in [
-            Convention::NATIVE,
-            Convention::DYNAMIC_HEAD,
-            Convention::MMDETECTION,
-        ] {
-            let weight = convention.tensor_name("fc2.weight");
-            let prefixes = tensors.names().into_iter().filter_map(|name| {
-                name.strip_suffix(&*weight)
-                    .filter(|prefix| prefix.is_empty() || prefix.ends_with('.'))
-            });
-            found.extend(prefixes.filter_map(|prefix| Self::find(tensors, prefix, convention, coefficients)));
-        }
-        found.sort_by(|a, b| natural_order(&a.prefix).cmp(&natural_order(&b.prefix)));
-        found
+        let conventions = Convention::ALL
+            .into_iter()
+            .filter(|convention| *convention != Convention::PAPER);
+        sorted(conventions.flat_map(|convention| {
+            let found = Self::all_as(tensors, convention, coefficients);
+            // The names of both are the same but for the attention.
+            found.into_iter().filter(move |found| match convention {
+                Convention::NATIVE => !found.is_seed(tensors),
+                Convention::SEED => found.is_seed(tensors),
+                _ => true,
+            })
+        }))
+    }
+
+    /// Those that have the names of this convention.
+    pub(crate) fn all_as(
+        tensors: &SafeTensors<'_>,
+        convention: Convention,
+        coefficients: usize,
+    ) -> Vec<Self> {
+        let weight = convention.tensor_name("fc2.weight");
+        let prefixes = tensors.names().into_iter().filter_map(|name| {
+            name.strip_suffix(&*weight)
+                .filter(|prefix| prefix.is_empty() || prefix.ends_with('.'))
+        });
+        sorted(prefixes.filter_map(|prefix| Self::find(tensors, prefix, convention, coefficients)))
+    }
+
+    /// Whether there are tensors that only the seed implementation has.
+    fn is_seed(&self, tensors: &SafeTensors<'_>) -> bool {
+        let has = |name: &str| tensors.tensor(&format!("{}{name}", self.prefix)).is_ok();
+        has("conv1x1.weight") || has(constants::LAMBDAS) && !has("attention.weight")
     }
 
     fn find(
@@ -71,30 +85,35 @@ impl FoundActivation {
             return None;
         }
         let lambdas: Option<usize> = full(constants::LAMBDAS).map(|lambdas| lambdas.shape().iter().product());
-        let is_seed =
-            convention == Convention::NATIVE && (lambdas.is_some() || full("conv1x1.weight").is_some());
-        let convention = if is_seed { Convention::SEED } else { convention };
-        let tensor = |native| full(&convention.tensor_name(native));
-        let (per_channel, pieces) = match lambdas {
-            Some(numbers) => (outputs != numbers, numbers / coefficients),
-            None if outputs % (coefficients * channels) == 0 => (true, outputs / (coefficients * channels)),
-            None => (
-                false,
-                Some(outputs / coefficients).filter(|pieces| (2..=4).contains(pieces))?,
-            ),
+        let per_channel = coefficients.checked_mul(channels)?;
+        let (sets, pieces) = match lambdas {
+            Some(numbers) if numbers == outputs => (1, numbers.checked_div(coefficients)?),
+            Some(numbers) => (channels, numbers.checked_div(coefficients)?),
+            None if outputs % per_channel.max(1) == 0 => (channels, outputs.checked_div(per_channel)?),
+            None if hidden <= channels => {
+                let pieces = outputs.checked_div(coefficients)?;
+                (1, Some(pieces).filter(|pieces| (2..=4).contains(pieces))?)
+            }
+            None => return None,
         };
-        let sets = if per_channel { channels } else { 1 };
-        if !(1..=64).contains(&pieces) || outputs != sets * coefficients * pieces {
+        if !(1..=64).contains(&pieces) || sets.checked_mul(coefficients * pieces) != Some(outputs) {
             return None;
         }
         let attention = tensor("attention.weight").and_then(|weight| matrix(&weight)) == Some([1, channels]);
+        // With the attention of another convention it is not one of this.
+        let mut others = Convention::ALL
+            .into_iter()
+            .map(|other| other.tensor_name("attention.weight"));
+        if !attention && others.any(|name| full(&name).is_some()) {
+            return None;
+        }
         Some(Self {
             prefix: prefix.to_owned(),
             convention,
-            sharing: match (per_channel, attention) {
-                (false, _) => Sharing::SpatialAndChannel,
-                (true, false) => Sharing::Spatial,
-                (true, true) => Sharing::Unshared,
+            sharing: match (sets, attention) {
+                (_, true) => Sharing::Unshared,
+                (1, false) if channels > 1 => Sharing::SpatialAndChannel,
+                (_, false) => Sharing::Spatial,
             },
             normalised: tensor("attention.norm.running_mean").is_some(),
             channels,
@@ -105,7 +124,7 @@ impl FoundActivation {
         })
     }
 
-    /// The attribute that describes the activation, if the implementation has the formula of DY-ReLU.
+    /// The attribute that describes the activation, with `…` where neither the file nor the convention tells the formula.
     #[must_use]
     pub fn attribute(&self) -> String {
         let Self { pieces, .. } = self;
@@ -115,20 +134,21 @@ impl FoundActivation {
             Sharing::Unshared => "none",
         };
         let mut arguments = vec![format!("k = {pieces}"), format!("share = \"{share}\"")];
-        if self.coefficients == 1 {
-            let init = if *pieces == 1 {
-                "1.0".to_owned()
-            } else {
-                format!("[1.0{}]", ", 0.0".repeat(pieces - 1))
-            };
-            arguments.push("piece = |x, a| a * x".to_owned());
-            arguments.push(format!("init(a = {init})"));
-        }
-        if self.convention.squash == Squash::CentredHardSigmoid {
-            arguments.push("squash = \"2hard_sigmoid-1\"".to_owned());
-        }
         if self.normalised {
             arguments.push("attention = \"normalised\"".to_owned());
+        }
+        match (self.coefficients, self.convention.squash) {
+            (1 | 2, Some(squash)) => {
+                if self.coefficients == 1 {
+                    let init = ["1.0"].into_iter().chain(vec!["0.0"; pieces - 1]);
+                    let init = init.collect::<Vec<_>>().join(", ");
+                    arguments.push(format!("piece = |x, a| a * x, init(a = [{init}])"));
+                }
+                if squash == Squash::CentredHardSigmoid {
+                    arguments.push("squash = \"2hard_sigmoid-1\"".to_owned());
+                }
+            }
+            _ => arguments.push("…".to_owned()),
         }
         format!("#[dynamic_activation({})]", arguments.join(", "))
     }
@@ -159,6 +179,7 @@ impl fmt::Display for FoundActivation {
             ..
         } = self;
         let convention = self.convention.name;
+        let prefix = if prefix.is_empty() { "the file" } else { prefix };
         write!(
             f,
             "{prefix}: {convention}, mode {mode}, K = {pieces}, {channels} channels, {hidden} hidden units, {dtype}"
@@ -166,8 +187,17 @@ impl fmt::Display for FoundActivation {
     }
 }
 
-/// Rows and columns of a matrix, which may be stored as a 1×1 convolution.
+fn sorted(found: impl Iterator<Item = FoundActivation>) -> Vec<FoundActivation> {
+    let mut found: Vec<_> = found.collect();
+    found.sort_by(|a, b| natural_order(&a.prefix).cmp(&natural_order(&b.prefix)));
+    found
+}
+
+/// Rows and columns of a matrix of floats, which may be stored as a 1×1 convolution.
 fn matrix(tensor: &TensorView<'_>) -> Option<[usize; 2]> {
+    if ![Dtype::F64, Dtype::F32, Dtype::F16, Dtype::BF16].contains(&tensor.dtype()) {
+        return None;
+    }
     match *tensor.shape() {
         [rows, columns, ref kernel @ ..] if rows > 0 && columns > 0 && kernel.iter().all(|&len| len == 1) => {
             Some([rows, columns])

@@ -38,6 +38,19 @@ fn storages_that_are_short_or_missing_are_errors_that_name_the_tensor() {
 }
 
 #[test]
+fn a_name_that_a_header_has_is_refused() {
+    let error = open("metadata.pth").unwrap_err();
+    assert_eq!(error.to_string(), "a tensor cannot be called `__metadata__`");
+}
+
+/// What is tied or expanded in a small file is read all the same.
+#[test]
+fn tensors_may_be_stored_once() {
+    let checkpoint = open("tied.pth").unwrap();
+    assert_eq!(checkpoint.tensors().len(), 41);
+}
+
+#[test]
 fn code_is_not_run() {
     let result = open("command.pth");
     assert!(!Path::new("ran_code").exists());
@@ -62,12 +75,14 @@ fn files_that_are_no_checkpoints_say_so() {
     for content in [b"".as_slice(), b"hello, I am no checkpoint", &[0x80], &[0; 64]] {
         let message = message(content);
         assert!(
-            message.starts_with("`model.pth` is neither a safetensors file nor a PyTorch checkpoint: "),
+            message.starts_with("cannot read `model.pth` as a safetensors file or a PyTorch checkpoint: "),
             "{message}"
         );
     }
     // What begins as a safetensors file is one, and is damaged.
-    assert!(message(b"\x40\0\0\0\0\0\0\0{\"a\":").starts_with("not a valid safetensors file: "));
+    assert!(
+        message(b"\x40\0\0\0\0\0\0\0{\"a\":").starts_with("`model.pth` is not a valid safetensors file: ")
+    );
     let missing = Checkpoint::open(directory.path().join("nothing.pth")).unwrap_err();
     assert!(matches!(missing, Error::File { action: "read", .. }), "{missing}");
     let a_directory = Checkpoint::open(directory.path()).unwrap_err();

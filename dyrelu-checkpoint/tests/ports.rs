@@ -90,6 +90,17 @@ impl Case {
     }
 }
 
+/// Calls a generic function with the activation and the number type of a case.
+macro_rules! with_types {
+    ($case:expr, $function:ident($($argument:expr),*)) => {
+        if $case.text("number") == "f64" {
+            with_activation!($case, $function::<f64>($($argument),*))
+        } else {
+            with_activation!($case, $function::<f32>($($argument),*))
+        }
+    };
+}
+
 /// Calls a generic function with the activation of a case.
 macro_rules! with_activation {
     ($case:expr, $function:ident::<$number:ty>($($argument:expr),*)) => {{
@@ -155,10 +166,7 @@ fn pytorch_checkpoints_give_pytorchs_numbers() {
     for case in Case::all() {
         for (checkpoint, prefix) in case.checkpoints() {
             let convention = case.convention();
-            let report = match case.text("number") {
-                "f64" => with_activation!(&case, check::<f64>(&case, convention, &checkpoint, &prefix)),
-                _ => with_activation!(&case, check::<f32>(&case, convention, &checkpoint, &prefix)),
-            };
+            let report = with_types!(&case, check(&case, convention, &checkpoint, &prefix));
             let tensors = checkpoint.tensors();
             let (under, others): (Vec<_>, Vec<_>) = tensors
                 .names()
@@ -226,20 +234,19 @@ fn activations_are_found_in_whole_networks() {
 
 /// The activations of a checkpoint, in the convention that it was made in.
 fn activations(case: &Case, checkpoint: &Checkpoint) -> Vec<FoundActivation> {
-    let mut found = checkpoint.activations(case.coefficients());
-    for activation in &mut found {
-        activation.convention = case.convention();
-    }
-    found
+    checkpoint.activations_as(case.convention(), case.coefficients())
 }
 
 /// In every other convention a checkpoint gives the same numbers, and the way back the same bytes.
 #[test]
 fn conversions_compute_the_same_and_come_back() {
     for case in Case::all() {
-        let (checkpoint, prefix) = &case.checkpoints()[0];
-        let found = activations(&case, checkpoint);
-        for to in Convention::ALL {
+        let checkpoints = case.checkpoints();
+        let conversions = checkpoints
+            .iter()
+            .flat_map(|checkpoint| Convention::ALL.map(|to| (checkpoint, to)));
+        for ((checkpoint, prefix), to) in conversions {
+            let found = activations(&case, checkpoint);
             let has_attention = found.iter().any(|found| found.sharing == Sharing::Unshared);
             let is_normalised = found.iter().any(|found| found.normalised);
             let conversion = checkpoint.convert(&found, to);
@@ -253,17 +260,18 @@ fn conversions_compute_the_same_and_come_back() {
             }
             let conversion = conversion.unwrap();
             let converted = &conversion.checkpoint;
-            match case.text("number") {
-                "f64" => with_activation!(&case, check::<f64>(&case, to, converted, prefix)),
-                _ => with_activation!(&case, check::<f32>(&case, to, converted, prefix)),
-            };
-            let back = found.iter().cloned().map(|activation| FoundActivation {
+            with_types!(&case, check(&case, to, converted, prefix));
+            // By its new names the file has the same activations.
+            let again = converted.activations_as(to, case.coefficients());
+            let expected = found.iter().cloned().map(|activation| FoundActivation {
                 convention: to,
                 ..activation
             });
-            let back = converted
-                .convert(&back.collect::<Vec<_>>(), case.convention())
-                .unwrap();
+            assert_eq!(again, expected.collect::<Vec<_>>());
+            if to != Convention::PAPER {
+                assert_eq!(converted.activations(case.coefficients()), again);
+            }
+            let back = converted.convert(&again, case.convention()).unwrap();
             let (back, checkpoint) = (back.checkpoint.tensors(), checkpoint.tensors());
             assert_eq!(back.len(), checkpoint.len(), "{to:?}");
             for (name, tensor) in checkpoint.iter() {
@@ -317,4 +325,107 @@ fn changes_are_told() {
             left_out("init_v"),
         ]
     );
+}
+
+/// Constants that are not those of DY-ReLU stay, whatever the convention, and so do types that differ and what a safetensors file
+/// says of itself.
+#[test]
+fn nothing_is_lost() {
+    let case = Case::all()
+        .into_iter()
+        .find(|case| case.text("file") == "seed_c_f32")
+        .unwrap();
+    let (checkpoint, prefix) = &case.checkpoints()[0];
+    let tensors = checkpoint.tensors();
+    let lambdas: Vec<u8> = [2.0_f64, 2.0, 0.5, 0.5]
+        .into_iter()
+        .flat_map(f64::to_le_bytes)
+        .collect();
+    let name = format!("{prefix}lambdas");
+    let changed = tensors.iter().map(|(tensor, view)| {
+        let view = if tensor == name {
+            dyrelu::safetensors::tensor::TensorView::new(dyrelu::safetensors::Dtype::F64, vec![4], &lambdas)
+                .unwrap()
+        } else {
+            view
+        };
+        (tensor, view)
+    });
+    let metadata = std::collections::HashMap::from([("format".to_owned(), "pt".to_owned())]);
+    let bytes = dyrelu::safetensors::serialize(changed, Some(metadata)).unwrap();
+    let checkpoint = Checkpoint::from_safetensors(bytes).unwrap();
+    let found = checkpoint.activations(2);
+    for to in [Convention::NATIVE, Convention::PAPER, Convention::DYNAMIC_HEAD] {
+        let converted = checkpoint.convert(&found, to).unwrap().checkpoint;
+        assert!(converted.tensors().tensor(&name).unwrap().data() == lambdas);
+        let back = converted
+            .convert(&converted.activations_as(to, 2), Convention::SEED)
+            .unwrap()
+            .checkpoint;
+        // The convolution of one dimension comes back as one of two.
+        let conv = "features.3.act.conv1x1.weight";
+        let (old, new) = (checkpoint.tensors(), back.tensors());
+        let mut names = old.names();
+        names.retain(|name| *name != conv);
+        assert_eq!(old.len(), new.len());
+        assert!(
+            names
+                .iter()
+                .all(|name| old.tensor(name).unwrap() == new.tensor(name).unwrap())
+        );
+        let (_, header) = SafeTensors::read_metadata(back.as_safetensors()).unwrap();
+        assert_eq!(header.metadata().as_ref().unwrap()["format"], "pt");
+    }
+}
+
+/// A layer with options of its own goes through another convention and comes back as it was.
+#[test]
+fn options_of_a_layer_stay() {
+    let layer = C2::layer::<f64>(8).temperature(2.0).build().unwrap();
+    let file = Checkpoint::from_safetensors(layer.to_safetensors().unwrap()).unwrap();
+    let seed = file
+        .convert(&file.activations(2), Convention::SEED)
+        .unwrap()
+        .checkpoint;
+    let back = seed
+        .convert(&seed.activations(2), Convention::NATIVE)
+        .unwrap()
+        .checkpoint;
+    assert_eq!(back, file);
+    let temperature = Layer::<C2, f64>::from_safetensors(back.as_safetensors())
+        .unwrap()
+        .temperature();
+    assert!((temperature - 2.0).abs() < f64::EPSILON);
+}
+
+/// Perceptrons, Squeeze-and-Excitation and numbers that are no floats are no dynamic activations.
+#[test]
+fn other_modules_are_not_found() {
+    use dyrelu::safetensors::{Dtype, serialize, tensor::TensorView};
+    let zeros = vec![0; 1 << 16];
+    let found = |dtype: Dtype, [inputs, hidden, outputs]: [usize; 3], coefficients: usize| {
+        let view = |shape: &[usize]| {
+            let bytes = shape.iter().product::<usize>() * dtype.bitsize() / 8;
+            TensorView::new(dtype, shape.into(), &zeros[..bytes]).unwrap()
+        };
+        let tensors = [
+            ("mlp.fc1.weight", view(&[hidden, inputs])),
+            ("mlp.fc1.bias", view(&[hidden])),
+            ("mlp.fc2.weight", view(&[outputs, hidden])),
+            ("mlp.fc2.bias", view(&[outputs])),
+        ];
+        let checkpoint = Checkpoint::from_safetensors(serialize(tensors, None).unwrap()).unwrap();
+        checkpoint.activations(coefficients).len()
+    };
+    assert_eq!(found(Dtype::F32, [16, 4, 64], 2), 1);
+    assert_eq!(found(Dtype::F32, [16, 64, 16], 2), 0, "a transformer's");
+    assert_eq!(found(Dtype::F32, [16, 4, 16], 2), 0, "Squeeze-and-Excitation");
+    assert_eq!(
+        found(Dtype::F32, [16, 32, 8], 2),
+        0,
+        "a classifier with many units"
+    );
+    assert_eq!(found(Dtype::I8, [16, 4, 64], 2), 0, "integers");
+    assert_eq!(found(Dtype::F32, [16, 4, 64], 0), 0);
+    assert_eq!(found(Dtype::F32, [16, 4, 64], usize::MAX), 0);
 }

@@ -6,8 +6,9 @@
 //! ```
 
 use clap::{Parser, Subcommand};
-use dyrelu::{Convention, Error};
+use dyrelu::Convention;
 use dyrelu_checkpoint::{Change, Checkpoint, FoundActivation};
+use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -22,6 +23,9 @@ struct Arguments {
     /// The convention of the file, where names do not tell: `paper` has the names of `native`
     #[arg(long, global = true, value_parser = convention)]
     from: Option<Convention>,
+    /// Only the activations whose names begin so; several times for several
+    #[arg(long, global = true, value_name = "PREFIX")]
+    only: Vec<String>,
 }
 
 #[derive(Subcommand)]
@@ -35,7 +39,8 @@ enum Command {
     Convert {
         /// The checkpoint
         file: PathBuf,
-        /// The new file
+        /// The new file, `.safetensors`
+        #[arg(value_parser = safetensors_file)]
         output: PathBuf,
         /// `native`, `seed`, `paper`, `dynamic-head` or `mmdetection`
         #[arg(long, value_parser = convention)]
@@ -43,8 +48,17 @@ enum Command {
     },
 }
 
-fn convention(name: &str) -> Result<Convention, Error> {
+fn convention(name: &str) -> Result<Convention, dyrelu::Error> {
     name.parse()
+}
+
+fn safetensors_file(path: &str) -> Result<PathBuf, &'static str> {
+    let path = PathBuf::from(path);
+    let extension = path.extension();
+    match extension {
+        Some(extension) if extension == "safetensors" => Ok(path),
+        _ => Err("a safetensors file is written: name it so"),
+    }
 }
 
 fn main() -> ExitCode {
@@ -57,22 +71,22 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: &Arguments) -> Result<(), dyrelu_checkpoint::Error> {
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     match &arguments.command {
         Command::Inspect { file } => {
             let checkpoint = Checkpoint::open(file)?;
-            let found = activations(&checkpoint, arguments);
-            inspect(file, &checkpoint, &found);
+            inspect(file, &checkpoint, &activations(&checkpoint, arguments));
         }
         Command::Convert { file, output, to } => {
             let checkpoint = Checkpoint::open(file)?;
             let found = activations(&checkpoint, arguments);
+            if found.is_empty() {
+                return Err(nothing_found(file, &checkpoint, arguments).into());
+            }
             let conversion = checkpoint.convert(&found, *to)?;
             conversion.checkpoint.save_safetensors(output)?;
             report(&conversion.changes);
-            if let Some(other) = found.iter().find(|found| found.convention.squash != to.squash) {
-                println!("\nThe formula stays what it was: {}", other.attribute());
-            }
+            formulas(&found, *to);
             let tensors = conversion.checkpoint.tensors().len();
             println!("\n{}: {tensors} tensors", output.display());
         }
@@ -80,18 +94,30 @@ fn run(arguments: &Arguments) -> Result<(), dyrelu_checkpoint::Error> {
     Ok(())
 }
 
-/// What was found; in the convention that the user names instead of the one that names tell.
+/// What was found, by the names of a convention if the user has named one, and only what he asks for.
 fn activations(checkpoint: &Checkpoint, arguments: &Arguments) -> Vec<FoundActivation> {
-    let mut found = checkpoint.activations(arguments.coefficients.into());
-    if let Some(from) = arguments.from {
-        let has_same_names =
-            |other: Convention| other.tensor_name("fc1.weight") == from.tensor_name("fc1.weight");
-        found.retain(|activation| has_same_names(activation.convention));
-        for activation in &mut found {
-            activation.convention = from;
-        }
-    }
+    let coefficients = arguments.coefficients.into();
+    let mut found = match arguments.from {
+        Some(from) => checkpoint.activations_as(from, coefficients),
+        None => checkpoint.activations(coefficients),
+    };
+    let only = &arguments.only;
+    found.retain(|found| only.is_empty() || only.iter().any(|prefix| found.prefix.starts_with(prefix)));
     found
+}
+
+fn nothing_found(file: &Path, checkpoint: &Checkpoint, arguments: &Arguments) -> String {
+    let others = checkpoint.activations(arguments.coefficients.into());
+    let others: Vec<_> = others.iter().map(|found| format!("\n{found}")).collect();
+    let file = file.display();
+    if others.is_empty() {
+        format!("no dynamic activation was found in `{file}`")
+    } else {
+        format!(
+            "what was asked for was not found in `{file}`, which has{}",
+            others.concat()
+        )
+    }
 }
 
 fn inspect(file: &Path, checkpoint: &Checkpoint, found: &[FoundActivation]) {
@@ -116,5 +142,18 @@ fn report(changes: &[Change]) {
             Change::LeftOut { old } => println!("{old} left out: the constants of DY-ReLU"),
             Change::Added { new } => println!("{new} added: the constants of DY-ReLU"),
         }
+    }
+}
+
+/// What tensors do not tell, and a conversion does not change.
+fn formulas(found: &[FoundActivation], to: Convention) {
+    let mut attributes: Vec<_> = found
+        .iter()
+        .filter(|found| found.convention.squash.is_some() && found.convention.squash != to.squash)
+        .map(FoundActivation::attribute)
+        .collect();
+    attributes.dedup();
+    for attribute in attributes {
+        println!("\nThe formula stays what it was: {attribute}");
     }
 }

@@ -36,6 +36,12 @@ class Command:
 weights = {'act.fc1.weight': torch.ones(2, 8), 'act.fc1.bias': torch.ones(2)}
 # One number that claims to be 4 GiB of them.
 rewrite('expanded.pth', {'act.fc1.weight': torch.ones(1).expand(1 << 20, 1 << 10)}, lambda _, content: content)
+# Nothing wrong: a weight that forty layers share, and a mask of one number.
+shared = torch.ones(64, 64)
+rewrite('tied.pth', {f'layers.{i}.weight': shared for i in range(40)} | {'mask': torch.ones(1).expand(512, 512)},
+        lambda _, content: content)
+# A name that means something else in safetensors files.
+rewrite('metadata.pth', {'__metadata__': torch.ones(1), **weights}, lambda _, content: content)
 # Storages that are shorter than their tensors, or not there.
 rewrite('short.pth', weights, lambda name, content: content[:8] if name == 'data/0' else content)
 rewrite('no_storage.pth', weights, lambda name, content: None if name == 'data/0' else content)

@@ -13,7 +13,7 @@ use safetensors::{Dtype, SafeTensors};
 use std::collections::HashMap;
 use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The metadata entry for what is not to be seen from the tensors, such as `channels=64 temperature=10`. One entry only:
 /// the crate writes several in the random order of a hash map.
@@ -587,11 +587,14 @@ pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_path_buf(),
         Err(error) => return Err(error),
     };
-    let name = target.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = target.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
-    let mut file = fs::File::create_new(&temporary)?;
-    let written = file
-        .write_all(bytes)
+    let (mut file, temporary) = create_beside(&target)?;
+    let permissions = match fs::metadata(&target) {
+        Ok(metadata) => file.set_permissions(metadata.permissions()),
+        // There is none yet.
+        Err(_) => Ok(()),
+    };
+    let written = permissions
+        .and_then(|()| file.write_all(bytes))
         .and_then(|()| file.sync_all())
         .and_then(|()| fs::rename(&temporary, &target));
     if written.is_err() {
@@ -599,6 +602,21 @@ pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
         let _ = fs::remove_file(&temporary);
     }
     written
+}
+
+/// A new file in the same directory. One that a process has left there which died has another number.
+fn create_beside(target: &Path) -> io::Result<(fs::File, PathBuf)> {
+    let name = target.file_name().unwrap_or_default().to_string_lossy();
+    let process = std::process::id();
+    let mut number = 0_u32;
+    loop {
+        let path = target.with_file_name(format!(".{name}.{process}.{number}.tmp"));
+        match fs::File::create_new(&path) {
+            Ok(file) => return Ok((file, path)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 fn sorted(names: impl Iterator<Item = String>) -> Vec<String> {

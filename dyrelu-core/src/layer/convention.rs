@@ -48,8 +48,8 @@ pub struct Convention {
     pub layers: &'static [NamedLayer],
     /// The order of the rows of the hyper function's last layer.
     pub order: OutputOrder,
-    /// What the implementation makes of raw values. It is not in a checkpoint.
-    pub squash: Squash,
+    /// What the implementation makes of raw values, if that is known. It is not in a checkpoint.
+    pub squash: Option<Squash>,
     /// Whether constants are saved beside the parameters, as buffers `lambdas` and `init_v`.
     pub constants: bool,
 }
@@ -82,7 +82,7 @@ impl Convention {
         name: "native",
         layers: &[],
         order: OutputOrder::ChannelCoefficientPiece,
-        squash: Squash::CentredSigmoid,
+        squash: None,
         constants: false,
     };
 
@@ -90,6 +90,7 @@ impl Convention {
     pub const SEED: Self = Self {
         name: "seed",
         layers: &[renamed("attention", "conv1x1", 2)],
+        squash: Some(Squash::CentredSigmoid),
         constants: true,
         ..Self::NATIVE
     };
@@ -111,7 +112,7 @@ impl Convention {
             renamed("attention.norm", "spa.1", 0),
         ],
         order: OutputOrder::PieceCoefficientChannel,
-        squash: Squash::CentredHardSigmoid,
+        squash: Some(Squash::CentredHardSigmoid),
         constants: false,
     };
 
@@ -134,24 +135,11 @@ impl Convention {
     /// The name in a checkpoint of a tensor that is called `native` here, such as `fc1.weight`.
     #[must_use]
     pub fn tensor_name(&self, native: &str) -> String {
-        self.renamed(native, |layer| (layer.native, layer.name))
-    }
-
-    /// The other way round: our name of a tensor in a checkpoint.
-    #[must_use]
-    pub fn native_name(&self, name: &str) -> String {
-        self.renamed(name, |layer| (layer.name, layer.native))
-    }
-
-    fn renamed(&self, name: &str, from_to: impl Fn(&NamedLayer) -> (&'static str, &'static str)) -> String {
-        let Some((layer, tensor)) = name.rsplit_once('.') else {
-            return name.to_owned();
+        let Some((layer, tensor)) = native.rsplit_once('.') else {
+            return native.to_owned();
         };
-        let layers = self.layers.iter().map(from_to);
-        let to = layers
-            .into_iter()
-            .find_map(|(from, to)| (from == layer).then_some(to));
-        format!("{}.{tensor}", to.unwrap_or(layer))
+        let named = self.layers.iter().find(|named| named.native == layer);
+        format!("{}.{tensor}", named.map_or(layer, |named| named.name))
     }
 }
 
