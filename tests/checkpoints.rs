@@ -86,6 +86,12 @@ fn permissions_and_links_are_as_usual() {
     layer.save_safetensors(&link).unwrap();
     let mode = |path| std::fs::symlink_metadata(path).unwrap().permissions().mode();
     assert_eq!(mode(&file), mode(&plain));
+    // Who has made a file private keeps it so, also where a process has died before and left its own.
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let left = format!(".file.{}.0.tmp", std::process::id());
+    std::fs::write(directory.path().join(left), "").unwrap();
+    layer.save_safetensors(&file).unwrap();
+    assert_eq!(mode(&file) & 0o777, 0o600);
     assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
     assert_eq!(std::fs::read(&file).unwrap(), layer.to_safetensors().unwrap());
 }

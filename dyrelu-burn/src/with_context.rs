@@ -6,7 +6,7 @@ use crate::composed::{self, cast, wide};
 use crate::fused;
 use burn::tensor::Tensor;
 use dyrelu_core::kernels::piecewise::PieceSet;
-use dyrelu_core::{Context, DynamicActivation, Error, Sharing, Source};
+use dyrelu_core::{DynamicActivation, Error, Sharing, has_external_context, is_static, sets};
 
 /// A [`Layer`] whose hyper function sees another tensor than x, made by [`Layer::with_context`].
 ///
@@ -61,15 +61,6 @@ impl<A: DynamicActivation> Layer<A> {
         }
     }
 
-    /// How many sets of coefficients there are for each sample.
-    fn sets(&self) -> usize {
-        if A::SHARING == Sharing::SpatialAndChannel {
-            1
-        } else {
-            self.config().channels
-        }
-    }
-
     /// The layer of an activation that needs no external context.
     pub(crate) fn bare(&self) -> WithContext<'_, A> {
         if has_external_context::<A>() {
@@ -84,17 +75,6 @@ impl<A: DynamicActivation> Layer<A> {
             context: None,
         }
     }
-}
-
-/// Whether no coefficient is dynamic, so that there is no hyper function.
-fn is_static<A: DynamicActivation>() -> bool {
-    A::COEFFICIENTS
-        .iter()
-        .all(|coefficient| matches!(coefficient.source, Source::Learned { .. }))
-}
-
-fn has_external_context<A: DynamicActivation>() -> bool {
-    !is_static::<A>() && A::HYPER.context == Context::External
 }
 
 impl<A: DynamicActivation> WithContext<'_, A> {
@@ -150,7 +130,10 @@ impl<A: DynamicActivation> WithContext<'_, A> {
         let (device, dtype) = (x.device(), wide(x.dtype()));
         let coefficients = self.coefficients_of(&with_one_spatial_axis(x));
         if coefficients.is_empty() {
-            return Tensor::empty([1, self.layer.sets(), 0, A::Pieces::K], (&device, dtype));
+            return Tensor::empty(
+                [1, sets::<A>(self.layer.config().channels), 0, A::Pieces::K],
+                (&device, dtype),
+            );
         }
         let shape = coefficients.iter().flatten().map(Tensor::dims);
         let [samples, sets, _] = shape.fold([1; 3], |a, b| core::array::from_fn(|axis| a[axis].max(b[axis])));

@@ -9,7 +9,7 @@ use candle_nn::VarBuilder;
 use core::fmt;
 use core::marker::PhantomData;
 use dyrelu_core::kernels::attention::Scaling;
-use dyrelu_core::{Attention, DynamicActivation, Sharing};
+use dyrelu_core::{DynamicActivation, is_normalised};
 
 /// A dynamic activation `A` with its parameters, for inputs of shape `[N, C, ...]`.
 ///
@@ -28,7 +28,7 @@ use dyrelu_core::{Attention, DynamicActivation, Sharing};
 ///
 /// # Running statistics
 ///
-/// Those of a [normalised attention](Attention::Normalised) are the variables `attention.norm.running_mean` and
+/// Those of a [normalised attention](dyrelu_core::Attention::Normalised) are the variables `attention.norm.running_mean` and
 /// `running_var`. [`forward`](Module::forward) normalises by them, [`forward_t`](Self::forward_t) in training by the
 /// batch, and moves them, as [`BatchNorm`](candle_nn::BatchNorm) does. To all other activations training makes no
 /// difference.
@@ -107,7 +107,7 @@ impl<A: DynamicActivation> Layer<A> {
         let declarations = builder.declarations().map_err(refuse::<A>)?;
         let inputs = builder.inputs().map_err(refuse::<A>)?;
         let scaling = builder.attention_scaling().map_err(refuse::<A>)?;
-        let normalised = A::SHARING == Sharing::Unshared && A::ATTENTION == Attention::Normalised;
+        let normalised = is_normalised::<A>();
         Ok(Self {
             inputs,
             scaling,

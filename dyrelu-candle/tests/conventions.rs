@@ -4,7 +4,7 @@ use candle_core::{DType, Device, Tensor};
 use candle_nn::{VarBuilder, VarMap};
 use dyrelu::safetensors::SafeTensors;
 use dyrelu::{Convention, DynamicActivation, dynamic_activation};
-use dyrelu_candle::{LayerConfig, layer};
+use dyrelu_candle::{Layer, LayerConfig, layer};
 use std::path::PathBuf;
 
 #[dynamic_activation(k = 2, share = "spatial", squash = "2hard_sigmoid-1")]
@@ -120,4 +120,30 @@ fn candle_layers_compute_what_pytorch_computes() {
         DType::F64,
         1e-12,
     );
+}
+
+/// What a clone of a frozen layer loads is its own, running statistics too.
+#[test]
+fn a_clone_loads_for_itself() {
+    let directory = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/conventions"));
+    let bytes = std::fs::read(directory.join("dynamic_head_spatial_f32.safetensors")).unwrap();
+    let tensors = SafeTensors::deserialize(&bytes).unwrap();
+    let config = LayerConfig {
+        hidden: Some(2),
+        ..LayerConfig::new(8)
+    };
+    let zeros = VarBuilder::zeros(DType::F32, &Device::Cpu);
+    let act = layer::<HeadSpatial>(&config, zeros).unwrap();
+    let x = Tensor::randn(0_f32, 1.0, (2, 8, 3, 3), &Device::Cpu).unwrap();
+    let y = |act: &Layer<HeadSpatial>| {
+        let y = act.forward_t(&x, false).unwrap();
+        y.flatten_all().unwrap().to_vec1::<f32>().unwrap()
+    };
+    let before = y(&act);
+    let mut clone = act.clone();
+    clone
+        .load_tensors_as(Convention::DYNAMIC_HEAD, &tensors, "dyhead_tower.0.relu.")
+        .unwrap();
+    assert_ne!(y(&clone), before);
+    assert_eq!(y(&act), before);
 }

@@ -68,6 +68,19 @@ fn normalised<A: DynamicActivation, T: Scalar>(
     let Some((mean, variance)) = layer.running_statistics() else {
         return scores;
     };
+    if T::DTYPE == Dtype::F64 {
+        // The operator's own ε has single precision.
+        let number = |name| layer.parameter(name).expect("normalised scores have both")[[0]].to_f64();
+        let scale = number("attention.norm.weight") / (variance + EPSILON).sqrt();
+        let offset = number("attention.norm.bias") - mean * scale;
+        let scaled = recorder.node("scaled", "Mul", &[&scores, &recorder.number(scale)], Vec::new());
+        return recorder.node(
+            "normalised",
+            "Add",
+            &[&scaled, &recorder.number(offset)],
+            Vec::new(),
+        );
+    }
     let [weight, bias] =
         ["attention.norm.weight", "attention.norm.bias"].map(|name| parameter(recorder, layer, name));
     let statistics = [

@@ -4,7 +4,7 @@ use crate::expression::{Expression, Span};
 use crate::proto::Attribute;
 use crate::recorder::{Recorder, dimensions};
 use dyrelu_core::kernels::piecewise::PieceSet;
-use dyrelu_core::{Coefficient, DynamicActivation, Inner, Layer, PerPiece, Scalar, Sharing, Source, Squash};
+use dyrelu_core::{Coefficient, DynamicActivation, Inner, Layer, PerPiece, Scalar, Source, Squash, sets};
 
 /// The parameter of this name, as an initializer of its own shape.
 pub(crate) fn parameter<A: DynamicActivation, T: Scalar>(
@@ -37,15 +37,6 @@ pub(crate) fn coefficients<'g, A: DynamicActivation, T: Scalar>(
             }
         });
     coefficients.collect()
-}
-
-/// How many sets of coefficients there are for each sample.
-fn sets<A: DynamicActivation, T: Scalar>(layer: &Layer<A, T>) -> usize {
-    if A::SHARING == Sharing::SpatialAndChannel {
-        1
-    } else {
-        layer.channels()
-    }
 }
 
 /// The raw values, `[N, outputs]`.
@@ -129,7 +120,7 @@ fn dynamic<'g, A: DynamicActivation, T: Scalar>(
     raw: &str,
     rank: usize,
 ) -> Vec<Vec<Expression<'g>>> {
-    let sets = sets(layer);
+    let sets = sets::<A>(layer.channels());
     let runs = runs::<A>();
     let lens: Vec<_> = runs
         .iter()

@@ -2,7 +2,7 @@
 
 use crate::proto::Attribute;
 use crate::recorder::{Recorder, dimensions};
-use dyrelu_core::{Context, DynamicActivation, Source};
+use dyrelu_core::{Context, DynamicActivation, is_static};
 
 /// The context, `[N, M]`, for x of this rank; none without dynamic coefficients.
 ///
@@ -12,10 +12,9 @@ pub(crate) fn context<A: DynamicActivation>(
     rank: usize,
     external_rank: usize,
 ) -> Option<String> {
-    let is_dynamic = |source| matches!(source, Source::Dynamic { .. });
-    A::COEFFICIENTS
-        .iter()
-        .find(|coefficient| is_dynamic(coefficient.source))?;
+    if is_static::<A>() {
+        return None;
+    }
     Some(match A::HYPER.context {
         Context::Pooled => mean(recorder, "x", rank),
         Context::External => mean(recorder, "context", external_rank),

@@ -37,8 +37,9 @@ const IR_VERSION: i64 = 8;
 ///
 /// An initializer has the values of its parameter in their order, and axes of length 1 where operators need them.
 /// Parameters that no output depends on are left out: those of the attention of mode C at rank 2, where the softmax
-/// over the only position is 1. Scores of a normalised attention are normalised by its running statistics, which are
-/// initializers `attention.norm.running_mean` and `attention.norm.running_var`.
+/// over the only position is 1. Scores of a normalised attention are normalised by its running statistics: in single precision by
+/// the operator for that, with initializers `attention.norm.running_mean` and `attention.norm.running_var`, in double precision
+/// by two constants.
 ///
 /// Special numbers, ties and spatial axes of length 0 are left to the runtime's operators.
 ///
@@ -112,7 +113,7 @@ impl Graph {
                 return Err(Error::Rank { array, found });
             }
         }
-        let recorder = Recorder::new::<T>(&["x", "context", "y"]);
+        let recorder = Recorder::new::<T>(&["x", "context", "y"], layer.parameters().map(|(name, _)| name));
         let data_type = recorder.data_type;
         let context = context::<A>(&recorder, rank, context_rank.unwrap_or(rank));
         let y = output(&recorder, layer, context.as_deref(), rank).into_value(&recorder);

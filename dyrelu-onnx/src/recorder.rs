@@ -21,15 +21,22 @@ pub(crate) struct Parts {
     pub(crate) constants: Vec<Tensor>,
     pub(crate) nodes: Vec<Node>,
     names: Vec<String>,
+    /// The parameters, and what each is called.
+    parameter_names: Vec<(String, String)>,
 }
 
 impl Recorder {
-    /// Nothing yet, for numbers of type `T`. The names are those of inputs and outputs: nothing else will be called so.
-    pub(crate) fn new<T: Scalar>(names: &[&str]) -> Self {
-        let parts = Parts {
+    /// Nothing yet, for numbers of type `T`. The names are those of inputs and outputs, then those of parameters: nothing else
+    /// will be called so.
+    pub(crate) fn new<'a, T: Scalar>(names: &[&'a str], parameters: impl Iterator<Item = &'a str>) -> Self {
+        let mut parts = Parts {
             names: names.iter().map(|&name| name.to_owned()).collect(),
             ..Parts::default()
         };
+        for name in parameters {
+            let fresh = parts.fresh(name);
+            parts.parameter_names.push((name.to_owned(), fresh));
+        }
         Self {
             data_type: if T::DTYPE == Dtype::F64 {
                 data_type::DOUBLE
@@ -45,7 +52,9 @@ impl Recorder {
     pub(crate) fn parameter(&self, name: &str, dims: &[usize], values: impl Iterator<Item = f64>) -> String {
         let mut tensor = self.numbers(dims, values);
         let parts = &mut *self.parts.borrow_mut();
-        tensor.name = parts.fresh(name);
+        let mut names = parts.parameter_names.iter();
+        let reserved = names.find_map(|(parameter, fresh)| (parameter == name).then_some(fresh));
+        tensor.name = reserved.cloned().unwrap_or_else(|| parts.fresh(name));
         let name = tensor.name.clone();
         parts.parameters.push(tensor);
         name

@@ -181,3 +181,21 @@ fn a_file_that_cannot_be_written_is_an_error() {
         "{error}"
     );
 }
+
+#[dyrelu::dynamic_activation(k = 1, share = "spatial", piece = |v, raw, mul, x| raw * v * sigmoid(mul * v) + x, learned(raw = 1.0, mul = 0.5, x = 0.0))]
+struct Confusing;
+
+/// Nodes give way to parameters, parameters only to inputs and outputs.
+#[test]
+fn initializers_are_called_as_their_parameters() {
+    let graph = Graph::new(&Confusing::layer::<f32>(4).build().unwrap(), 4)
+        .unwrap()
+        .to_string();
+    for line in [
+        "parameter raw [4, 1, 1]",
+        "parameter mul [4, 1, 1]",
+        "parameter x_1 [4, 1, 1]",
+    ] {
+        assert!(graph.contains(line), "{graph}");
+    }
+}

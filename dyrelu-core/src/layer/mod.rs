@@ -30,6 +30,7 @@ pub use checkpoint::replace_file;
 pub use convention::{Convention, NamedLayer, OutputOrder};
 pub use parameters::{Declaration, Initial};
 pub use report::Report;
+pub use sizes::{has_external_context, is_static, sets};
 pub use with_context::WithContext;
 
 use crate::kernels::attention::Scaling;
@@ -326,7 +327,8 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
 }
 
 /// Whether scores are normalised before they become an attention.
-const fn is_normalised<A: DynamicActivation>() -> bool {
+#[must_use]
+pub const fn is_normalised<A: DynamicActivation>() -> bool {
     unshared::<A>() && matches!(A::ATTENTION, Attention::Normalised)
 }
 
