@@ -40,7 +40,7 @@
 //! | set the options of a layer | [`LayerBuilder`] |
 //! | look at the coefficients | [`Cache`] |
 //! | let coefficients follow from another array | [`Layer::with_context`] |
-//! | load weights of other implementations | [`Convention`] |
+//! | load weights of other implementations | [`Convention`], [`Report`] |
 //! | count parameters and multiply-adds | [`LayerBuilder::cost`] |
 //! | run a formula on a type of your own | [`Elementwise`], [`Piece`] |
 //! | describe an activation without the attribute | [`DynamicActivation`] |
@@ -54,8 +54,9 @@ pub mod gallery;
 
 pub use dyrelu_core::{
     Attention, Cache, Coefficient, Combine, Context, Convention, Cost, CostModel, DynamicActivation,
-    Elementwise, Error, Gradients, Hyper, Inner, Layer, LayerBuilder, Neighbour, OutputOrder, PerPiece,
-    Piece, PieceGrad, Pieces, Scalar, Sharing, Source, Squash, WithContext, kernels, reference, safetensors,
+    Elementwise, Error, Gradients, Hyper, Inner, Layer, LayerBuilder, NamedLayer, Neighbour, OutputOrder,
+    PerPiece, Piece, PieceGrad, Pieces, Report, Scalar, Sharing, Source, Squash, WithContext, kernels,
+    reference, safetensors,
 };
 pub use dyrelu_macros::dynamic_activation;
 

@@ -4,7 +4,7 @@ mod common;
 
 use common::{random, randomise};
 use dyrelu::safetensors::tensor::{Dtype, TensorView, serialize};
-use dyrelu::{DynamicActivation, Error, Layer, Scalar, dynamic_activation};
+use dyrelu::{Convention, DynamicActivation, Error, Layer, Scalar, dynamic_activation};
 use std::collections::HashMap;
 
 #[dynamic_activation(k = 2, share = "spatial+channel")]
@@ -86,6 +86,12 @@ fn permissions_and_links_are_as_usual() {
     layer.save_safetensors(&link).unwrap();
     let mode = |path| std::fs::symlink_metadata(path).unwrap().permissions().mode();
     assert_eq!(mode(&file), mode(&plain));
+    // Who has made a file private keeps it so, also where a process has died before and left its own.
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let left = format!(".file.{}.0.tmp", std::process::id());
+    std::fs::write(directory.path().join(left), "").unwrap();
+    layer.save_safetensors(&file).unwrap();
+    assert_eq!(mode(&file) & 0o777, 0o600);
     assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
     assert_eq!(std::fs::read(&file).unwrap(), layer.to_safetensors().unwrap());
 }
@@ -347,6 +353,96 @@ fn a_layer_loads_its_part_of_a_network() {
     );
     let error = layer.load_tensors(&network, "features.4.").unwrap_err();
     assert!(matches!(error, Error::MissingTensor { name, .. } if name == "features.4.fc1.weight"));
+}
+
+/// What is wrong with a checkpoint is said at once, and the layer stays as it is.
+#[test]
+fn a_report_names_every_tensor() {
+    let mut tensors = tensors();
+    tensors[2].1 = vec![4, 4];
+    tensors.remove(3);
+    tensors.push(("lambdas", vec![4], vec![1.0, 1.0, 0.5, 0.5]));
+    tensors.push(("init_v", vec![4], vec![0.0; 4]));
+    tensors.push(("norm.weight", vec![1], vec![0.0]));
+    let bytes = file(&tensors, None);
+    let file = dyrelu::safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let mut layer = DyReluB::layer::<f32>(4).hidden(1).build().unwrap();
+    let report = layer.examine_tensors(Convention::SEED, &file, "");
+    assert_eq!(
+        report.to_string(),
+        "used     fc1.bias\n\
+         used     fc1.weight\n\
+         used     lambdas\n\
+         unknown  norm.weight\n\
+         wrong    init_v: expected [1.0, 0.0, 0.0, 0.0], found [0.0, 0.0, 0.0, 0.0]\n\
+         wrong    fc2.weight: expected shape [16, 1], found [4, 4]\n\
+         missing  fc2.bias\n"
+    );
+    let before = layer.to_safetensors().unwrap();
+    let error = layer.load_tensors_as(Convention::SEED, &file, "").unwrap_err();
+    assert!(matches!(error, Error::UnknownTensor { name, .. } if name == "norm.weight"));
+    assert!(layer.to_safetensors().unwrap() == before);
+    // Under another prefix nothing is this layer's.
+    let report = layer.examine_tensors(Convention::SEED, &file, "act.");
+    assert_eq!(
+        (report.used.len(), report.ignored.len(), report.problems.len()),
+        (0, 6, 4)
+    );
+}
+
+/// A network has more tensors than a message can list.
+#[test]
+fn a_message_does_not_list_a_whole_network() {
+    let names: Vec<String> = (0..100).map(|i| format!("conv{i:02}")).collect();
+    let views = names
+        .iter()
+        .map(|name| (name, TensorView::new(Dtype::F32, vec![1], &[0; 4]).unwrap()));
+    let bytes = serialize(views, None).unwrap();
+    let error = Layer::<DyReluB, f32>::from_safetensors(&bytes)
+        .unwrap_err()
+        .to_string();
+    assert!(error.ends_with("\"conv14\", \"conv15\"] and 84 more"), "{error}");
+}
+
+/// Numbers of both half formats, from the tables of IEEE 754 and of bfloat16, become `f32` without loss; `f64` does not.
+#[test]
+fn half_precision_loads() {
+    #[dynamic_activation(k = 1, share = "spatial", piece = |x, a| a * x, learned(a = 1.0))]
+    struct Line;
+    let cases: [(Dtype, u16, f32); 14] = [
+        (Dtype::F16, 0x0000, 0.0),
+        (Dtype::F16, 0x8000, -0.0),
+        (Dtype::F16, 0x0001, 5.960_464_5e-8),
+        (Dtype::F16, 0x03ff, 6.097_555_2e-5),
+        (Dtype::F16, 0x0400, 6.103_515_6e-5),
+        (Dtype::F16, 0x3c01, 1.000_976_6),
+        (Dtype::F16, 0x3555, 0.333_251_95),
+        (Dtype::F16, 0xc000, -2.0),
+        (Dtype::F16, 0x7bff, 65504.0),
+        (Dtype::F16, 0xfc00, f32::NEG_INFINITY),
+        (Dtype::F16, 0x7e00, f32::NAN),
+        (Dtype::BF16, 0x3f80, 1.0),
+        (Dtype::BF16, 0xc049, -3.140_625),
+        (Dtype::BF16, 0x0001, 9.183_55e-41),
+    ];
+    for (dtype, bits, expected) in cases {
+        let bits = bits.to_le_bytes();
+        let view = TensorView::new(dtype, vec![1], &bits).unwrap();
+        let bytes = serialize([("a", view)], None).unwrap();
+        let layer = Layer::<Line, f32>::from_safetensors(&bytes).unwrap();
+        let found = layer.parameter("a").unwrap()[[0]];
+        assert!(
+            found.to_bits() == expected.to_bits() || found.is_nan() && expected.is_nan(),
+            "{dtype} {bits:?}: {found}"
+        );
+    }
+    let view = TensorView::new(Dtype::F64, vec![1], &[0; 8]).unwrap();
+    let bytes = serialize([("a", view)], None).unwrap();
+    let error = Layer::<Line, f32>::from_safetensors(&bytes).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "expected the tensor `a` to hold F32, found F64"
+    );
 }
 
 /// Learned coefficients with the names of the constants that the PyTorch module saves are parameters all the same.

@@ -79,12 +79,8 @@ fn check<A: DynamicActivation>(coefficients: usize, pieces: usize) {
         OutputOrder::CoefficientPieceChannel,
         OutputOrder::PieceCoefficientChannel,
     ] {
-        for names in [
-            Convention::NATIVE.names,
-            Convention::DYNAMIC_HEAD.names,
-            Convention::MMDETECTION.names,
-        ] {
-            let convention = Convention { names, order };
+        for names in Convention::ALL {
+            let convention = Convention { order, ..names };
             let last = if A::HYPER.layers == 1 { "fc." } else { "fc2." };
             let tensors = layer.parameters().map(|(name, values)| {
                 let values = if name.starts_with(last) {
@@ -92,11 +88,7 @@ fn check<A: DynamicActivation>(coefficients: usize, pieces: usize) {
                 } else {
                     values.to_owned()
                 };
-                let place = Convention::NATIVE.names.iter().position(|&native| native == name);
-                (
-                    format!("act.{}", place.map_or(name, |place| names[place])),
-                    values,
-                )
+                (format!("act.{}", convention.tensor_name(name)), values)
             });
             let bytes = file(&tensors.collect::<Vec<_>>());
             let mut loaded = any_layer::<A, f64>(6, 3);

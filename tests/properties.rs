@@ -329,3 +329,44 @@ fn an_infinite_input_has_infinite_or_undefined_output() {
     }
     assert_eq!(layer.forward(&x).unwrap(), x);
 }
+
+/// Parameters as one list: the same bits, also those of NaN and of zeros with different signs, and the gradients in the same order.
+#[test]
+fn parameters_are_set_from_a_list() {
+    let mut layer = DyReluC::layer::<f32>(4).build().unwrap();
+    let x = random::<f32>(&[2, 4, 3], 1);
+    let expected = layer.forward(&x).unwrap();
+    let mut numbers: Vec<f32> = layer
+        .parameters()
+        .flat_map(|(_, values)| values.into_iter().copied())
+        .collect();
+    let mut other = DyReluC::layer::<f32>(4).seed(9).build().unwrap();
+    assert_ne!(other.forward(&x).unwrap(), expected);
+    other.set_parameters(&numbers);
+    assert_eq!(other.forward(&x).unwrap(), expected);
+
+    for special in [0.0, -0.0, f32::NAN, 1.0] {
+        *numbers.last_mut().unwrap() = special;
+        layer.set_parameters(&numbers);
+        assert_eq!(
+            layer.parameter("attention.bias").unwrap()[[0]].to_bits(),
+            special.to_bits()
+        );
+    }
+    let (y, cache) = layer.forward_train(&x).unwrap();
+    let grads = layer.backward(&x, &cache, &y).unwrap();
+    let flat: Vec<f32> = grads
+        .parameters()
+        .flat_map(|(_, values)| values.into_iter().copied())
+        .collect();
+    assert_eq!(grads.flat_parameters(), flat);
+}
+
+#[test]
+#[should_panic(expected = "as many numbers as the layer has")]
+fn a_list_of_another_length_is_refused() {
+    DyReluC::layer::<f32>(4)
+        .build()
+        .unwrap()
+        .set_parameters(&[0.0; 3]);
+}

@@ -14,7 +14,7 @@ use burn::tensor::{Device, Tensor};
 use core::fmt;
 use core::marker::PhantomData;
 use dyrelu_core::kernels::attention::Scaling;
-use dyrelu_core::{Attention, Declaration, DynamicActivation, Error, Initial, Sharing};
+use dyrelu_core::{Declaration, DynamicActivation, Error, Initial, is_normalised};
 
 /// A dynamic activation `A` with its parameters, for inputs of shape `[N, C, ...]`.
 ///
@@ -99,7 +99,7 @@ impl<A: DynamicActivation> Layer<A> {
             .iter()
             .find(|declaration| declaration.name == "fc1.weight");
         let hidden = first.map_or(0, |weight| weight.shape[0]);
-        let normalised = A::SHARING == Sharing::Unshared && A::ATTENTION == Attention::Normalised;
+        let normalised = is_normalised::<A>();
         if config.zero_init {
             // Of a normalised attention the norm, as the gradient of scores that are all equal is large.
             let attention = if normalised {

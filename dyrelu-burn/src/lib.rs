@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod activation;
+mod checkpoint;
 mod composed;
 mod config;
 #[cfg(feature = "flex")]

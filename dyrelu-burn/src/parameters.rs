@@ -80,6 +80,21 @@ impl Parameters {
         (!values.is_empty()).then(|| Tensor::cat(values, 0))
     }
 
+    /// The number type of the parameters, if there are any.
+    pub(crate) fn dtype(&self) -> Option<DType> {
+        self.0.first().map(|(_, parameter)| match parameter {
+            Parameter::Vector(vector) => vector.base().dtype(),
+            Parameter::Matrix(matrix) => matrix.base().dtype(),
+        })
+    }
+
+    /// Gives all parameters other values, in their order.
+    pub(crate) fn assign(&mut self, values: impl Iterator<Item = TensorData>) {
+        for ((_, parameter), values) in self.0.iter_mut().zip(values) {
+            *parameter = for_each_kind!(parameter, value => loaded(value.clone(), values));
+        }
+    }
+
     fn replace(self, mut with: impl FnMut(&'static str, Parameter) -> Parameter) -> Self {
         let parameters = self.0.into_iter();
         Self(
@@ -97,6 +112,16 @@ fn dequantised<const D: usize>(tensor: Tensor<D>) -> Tensor<D> {
     } else {
         tensor
     }
+}
+
+/// The same parameter with other values, as when a record is loaded.
+fn loaded<const D: usize>(parameter: Param<Tensor<D>>, values: TensorData) -> Param<Tensor<D>> {
+    let (id, device) = (parameter.id, parameter.lazy_device());
+    let values = match parameter.base().dtype() {
+        DType::QFloat(_) => Tensor::from_data(values, &device),
+        dtype => Tensor::from_data(values, (&device, dtype)),
+    };
+    parameter.transform_for_load(values, id)
 }
 
 /// A parameter that gets its values when they are first needed.

@@ -43,7 +43,6 @@ impl Statistics {
     }
 
     /// Replaces both.
-    #[cfg(feature = "flex")]
     pub(crate) fn set(&self, mean: f64, variance: f64) {
         for (running, number) in [(&self.running_mean, mean), (&self.running_var, variance)] {
             running.update(running.value_sync().full_like(number));

@@ -8,7 +8,7 @@ use crate::fused;
 use crate::gpu;
 use burn::tensor::Tensor;
 use dyrelu_core::kernels::piecewise::PieceSet;
-use dyrelu_core::{Context, DynamicActivation, Error, Sharing, Source};
+use dyrelu_core::{DynamicActivation, Error, Sharing, has_external_context, is_static, sets};
 
 /// A [`Layer`] whose hyper function sees another tensor than x, made by [`Layer::with_context`].
 ///
@@ -63,15 +63,6 @@ impl<A: DynamicActivation> Layer<A> {
         }
     }
 
-    /// How many sets of coefficients there are for each sample.
-    fn sets(&self) -> usize {
-        if A::SHARING == Sharing::SpatialAndChannel {
-            1
-        } else {
-            self.config().channels
-        }
-    }
-
     /// The layer of an activation that needs no external context.
     pub(crate) fn bare(&self) -> WithContext<'_, A> {
         if has_external_context::<A>() {
@@ -86,17 +77,6 @@ impl<A: DynamicActivation> Layer<A> {
             context: None,
         }
     }
-}
-
-/// Whether no coefficient is dynamic, so that there is no hyper function.
-fn is_static<A: DynamicActivation>() -> bool {
-    A::COEFFICIENTS
-        .iter()
-        .all(|coefficient| matches!(coefficient.source, Source::Learned { .. }))
-}
-
-fn has_external_context<A: DynamicActivation>() -> bool {
-    !is_static::<A>() && A::HYPER.context == Context::External
 }
 
 impl<A: DynamicActivation> WithContext<'_, A> {
@@ -158,7 +138,12 @@ impl<A: DynamicActivation> WithContext<'_, A> {
         let (device, dtype) = (x.device(), wide(x.dtype()));
         let samples = if is_static::<A>() { 1 } else { x.dims()[0] };
         self.packed_coefficients(&with_one_spatial_axis(x), samples)
-            .unwrap_or_else(|| Tensor::empty([samples, self.layer.sets(), 0, A::Pieces::K], (&device, dtype)))
+            .unwrap_or_else(|| {
+                Tensor::empty(
+                    [samples, sets::<A>(self.layer.config().channels), 0, A::Pieces::K],
+                    (&device, dtype),
+                )
+            })
     }
 
     /// The coefficients for x in one tensor `[N, C or 1, P, K]`, if there are any; those that all samples share, as often as there
@@ -175,7 +160,8 @@ impl<A: DynamicActivation> WithContext<'_, A> {
             composed::coefficients::<A>(&self.layer.parameters, context, wide(x.dtype())).into_iter();
         let coefficients = coefficients.map(|pieces| {
             let pieces = pieces.into_iter();
-            let pieces = pieces.map(|piece| piece.expand([samples, self.layer.sets(), 1]));
+            let pieces =
+                pieces.map(|piece| piece.expand([samples, sets::<A>(self.layer.config().channels), 1]));
             Tensor::cat(pieces.collect(), 2).unsqueeze_dim(2)
         });
         let coefficients: Vec<Tensor<4>> = coefficients.collect();

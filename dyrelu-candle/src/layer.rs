@@ -1,7 +1,7 @@
 //! [`Layer`]: a dynamic activation as a module of candle.
 
 use crate::LayerConfig;
-use crate::fused::Twins;
+use crate::fused::Backing;
 use crate::parameters::Parameters;
 use crate::statistics::Statistics;
 use candle_core::{Error, Module, Result, Tensor};
@@ -9,7 +9,7 @@ use candle_nn::VarBuilder;
 use core::fmt;
 use core::marker::PhantomData;
 use dyrelu_core::kernels::attention::Scaling;
-use dyrelu_core::{Attention, DynamicActivation, Sharing};
+use dyrelu_core::{DynamicActivation, is_normalised};
 
 /// A dynamic activation `A` with its parameters, for inputs of shape `[N, C, ...]`.
 ///
@@ -28,7 +28,7 @@ use dyrelu_core::{Attention, DynamicActivation, Sharing};
 ///
 /// # Running statistics
 ///
-/// Those of a [normalised attention](Attention::Normalised) are the variables `attention.norm.running_mean` and
+/// Those of a [normalised attention](dyrelu_core::Attention::Normalised) are the variables `attention.norm.running_mean` and
 /// `running_var`. [`forward`](Module::forward) normalises by them, [`forward_t`](Self::forward_t) in training by the
 /// batch, and moves them, as [`BatchNorm`](candle_nn::BatchNorm) does. To all other activations training makes no
 /// difference.
@@ -73,12 +73,14 @@ use dyrelu_core::{Attention, DynamicActivation, Sharing};
 /// ```
 pub struct Layer<A: DynamicActivation> {
     config: LayerConfig,
+    /// M.
+    pub(crate) inputs: usize,
     /// Of the attention of mode C.
     pub(crate) scaling: Scaling,
     pub(crate) parameters: Parameters,
     /// Of a normalised attention.
     pub(crate) statistics: Option<Statistics>,
-    pub(crate) twins: Twins<A>,
+    pub(crate) backing: Backing<A>,
     activation: PhantomData<fn() -> A>,
 }
 
@@ -103,13 +105,15 @@ impl<A: DynamicActivation> Layer<A> {
     pub fn new(config: &LayerConfig, vb: VarBuilder<'_>) -> Result<Self> {
         let builder = config.builder::<A, f32>();
         let declarations = builder.declarations().map_err(refuse::<A>)?;
+        let inputs = builder.inputs().map_err(refuse::<A>)?;
         let scaling = builder.attention_scaling().map_err(refuse::<A>)?;
-        let normalised = A::SHARING == Sharing::Unshared && A::ATTENTION == Attention::Normalised;
+        let normalised = is_normalised::<A>();
         Ok(Self {
+            inputs,
             scaling,
             parameters: Parameters::new(declarations, &vb)?,
             statistics: normalised.then(|| Statistics::new(&vb)).transpose()?,
-            twins: Twins::new(*config),
+            backing: Backing::new(*config),
             config: *config,
             activation: PhantomData,
         })
@@ -195,10 +199,11 @@ impl<A: DynamicActivation> Clone for Layer<A> {
     fn clone(&self) -> Self {
         Self {
             config: self.config,
+            inputs: self.inputs,
             scaling: self.scaling,
             parameters: self.parameters.clone(),
             statistics: self.statistics.clone(),
-            twins: self.twins.clone(),
+            backing: self.backing.clone(),
             activation: PhantomData,
         }
     }

@@ -3,6 +3,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod checkpoint;
 mod composed;
 mod config;
 mod fused;
@@ -14,3 +15,10 @@ mod with_context;
 pub use config::LayerConfig;
 pub use layer::{Layer, layer};
 pub use with_context::WithContext;
+
+/// The examples of the documents are tests.
+#[cfg(doctest)]
+mod documents {
+    #[doc = include_str!("../../docs/candle.md")]
+    struct Guide;
+}

@@ -22,6 +22,29 @@ impl Parameters {
         self.0.iter().map(|(name, value)| (*name, value))
     }
 
+    /// The number type of the parameters, if there are any.
+    pub(crate) fn dtype(&self) -> Option<DType> {
+        self.0.first().map(|(_, value)| value.dtype())
+    }
+
+    /// Whether they are variables, which others may share.
+    pub(crate) fn are_variables(&self) -> bool {
+        self.0.iter().all(|(_, value)| value.is_variable())
+    }
+
+    /// Gives all parameters other values, in their order: variables are set, others replaced.
+    pub(crate) fn assign(&mut self, values: Vec<Tensor>) -> Result<()> {
+        for ((_, parameter), value) in self.0.iter_mut().zip(values) {
+            let value = value.to_dtype(parameter.dtype())?.to_device(parameter.device())?;
+            if parameter.is_variable() {
+                Var::from_tensor(parameter)?.set(&value)?;
+            } else {
+                *parameter = value;
+            }
+        }
+        Ok(())
+    }
+
     /// The parameter of this name, in another float type.
     pub(crate) fn get(&self, name: &str, dtype: DType) -> Result<Tensor> {
         let found = self.iter().find(|(found, _)| *found == name);
@@ -64,7 +87,9 @@ fn parameter(declaration: &Declaration, vb: &VarBuilder<'_>) -> Result<Tensor> {
         Initial::PerPiece(constants) => Init::Const(constants.of(0)),
     };
     let is_new = !vb.contains_tensor(name);
-    let value = vb.get_with_hints(shape.as_slice(), name, init)?;
+    let value = vb
+        .get_with_hints(shape.as_slice(), name, init)
+        .or_else(|error| of_convolution(declaration, vb).ok_or(error))?;
     if let (Initial::PerPiece(constants), &[_, pieces], true, true) =
         (initial, shape.as_slice(), is_new, value.is_variable())
     {
@@ -75,4 +100,12 @@ fn parameter(declaration: &Declaration, vb: &VarBuilder<'_>) -> Result<Tensor> {
         Var::from_tensor(&value)?.set(&rows.contiguous()?)?;
     }
     Ok(value)
+}
+
+/// The matrix that a file has as the weight of a 1×1 convolution, with trailing axes of length 1.
+fn of_convolution(declaration: &Declaration, vb: &VarBuilder<'_>) -> Option<Tensor> {
+    let weight = vb.get_unchecked_dtype(declaration.name, vb.dtype()).ok()?;
+    let (matrix, trailing) = weight.dims().split_at_checked(2)?;
+    let fits = matrix == declaration.shape && trailing.iter().all(|&len| len == 1);
+    fits.then(|| weight.reshape(matrix).ok())?
 }

@@ -2,9 +2,7 @@
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::{Init, VarBuilder};
-
-/// How much of the running statistics a batch replaces.
-const MOMENTUM: f64 = 0.1;
+use dyrelu_core::kernels::attention::MOMENTUM;
 
 /// The running mean and variance of the scores, with the names that batch normalisation gives them.
 #[derive(Debug, Clone)]
@@ -20,6 +18,15 @@ impl Statistics {
         Ok(Self {
             running_mean: load("attention.norm.running_mean", 0.0)?,
             running_var: load("attention.norm.running_var", 1.0)?,
+        })
+    }
+
+    /// The same numbers in variables of their own.
+    pub(crate) fn unshared(&self) -> Result<Self> {
+        let copy = |running: &Var| Var::from_tensor(&running.as_detached_tensor());
+        Ok(Self {
+            running_mean: copy(&self.running_mean)?,
+            running_var: copy(&self.running_var)?,
         })
     }
 

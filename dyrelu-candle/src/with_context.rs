@@ -5,7 +5,7 @@ use crate::layer::refuse;
 use crate::{Layer, fused};
 use candle_core::{Module, Result, Tensor};
 use dyrelu_core::kernels::piecewise::PieceSet;
-use dyrelu_core::{Context, DynamicActivation, Error, Sharing, Source};
+use dyrelu_core::{DynamicActivation, Error, Sharing, has_external_context, is_static, sets};
 
 /// A [`Layer`] whose hyper function sees another tensor than x, made by [`Layer::with_context`].
 ///
@@ -44,7 +44,7 @@ impl<A: DynamicActivation> Layer<A> {
     ///
     /// # Errors
     ///
-    /// When the activation has no external context, or the tensor is not `[N, M, ...]`.
+    /// When the activation has no external context, or the tensor is not one of floats, `[N, M, ...]`.
     pub fn with_context(&self, context: &Tensor) -> Result<WithContext<'_, A>> {
         let fail = |expected: String| {
             let found = format!("{:?}", context.dims());
@@ -53,39 +53,16 @@ impl<A: DynamicActivation> Layer<A> {
         if !has_external_context::<A>() {
             return fail("no context: only `hyper(context = \"external\")` has one".to_owned());
         }
-        let channels = self
-            .config()
-            .context_channels
-            .unwrap_or_else(|| self.default_context_channels());
+        if !context.dtype().is_float() {
+            return Err(candle_core::Error::UnsupportedDTypeForOp(context.dtype(), A::NAME).bt());
+        }
+        let channels = self.inputs;
         match *context.dims() {
             [samples, found, ref spatial @ ..] if found == channels => Ok(WithContext {
                 layer: self,
                 context: Some(context.reshape((samples, channels, spatial.iter().product::<usize>()))?),
             }),
             _ => fail(format!("a context [N, {channels}, ...]")),
-        }
-    }
-
-    /// M where no option says it.
-    fn default_context_channels(&self) -> usize {
-        let channels = self.config().channels;
-        if A::HYPER.layers != 0 {
-            return channels;
-        }
-        let is_dynamic = |source| matches!(source, Source::Dynamic { .. });
-        let dynamic = A::COEFFICIENTS
-            .iter()
-            .filter(|coefficient| is_dynamic(coefficient.source))
-            .count();
-        self.sets() * dynamic * A::Pieces::K
-    }
-
-    /// How many sets of coefficients there are for each sample.
-    fn sets(&self) -> usize {
-        if A::SHARING == Sharing::SpatialAndChannel {
-            1
-        } else {
-            self.config().channels
         }
     }
 
@@ -102,17 +79,6 @@ impl<A: DynamicActivation> Layer<A> {
             context: None,
         })
     }
-}
-
-/// Whether no coefficient is dynamic, so that there is no hyper function.
-fn is_static<A: DynamicActivation>() -> bool {
-    A::COEFFICIENTS
-        .iter()
-        .all(|coefficient| matches!(coefficient.source, Source::Learned { .. }))
-}
-
-fn has_external_context<A: DynamicActivation>() -> bool {
-    !is_static::<A>() && A::HYPER.context == Context::External
 }
 
 impl<A: DynamicActivation> Module for WithContext<'_, A> {
@@ -179,7 +145,7 @@ impl<A: DynamicActivation> WithContext<'_, A> {
         self.check(x)?;
         let coefficients = self.coefficients_of(&with_one_spatial_axis(x)?)?;
         if coefficients.is_empty() {
-            let shape = (1, self.layer.sets(), 0, A::Pieces::K);
+            let shape = (1, sets::<A>(self.layer.config().channels), 0, A::Pieces::K);
             return Tensor::zeros(shape, wide(x.dtype()), x.device());
         }
         let mut shape = vec![1; 3];

@@ -250,6 +250,51 @@ fn half_precision_pools_in_single_precision() {
     }
 }
 
+/// The only roundings to a half type are those of a and b, of a · x and of a · x + b: each loses at most `unit` of its result.
+/// The largest of both pieces is as near to its exact value as the pieces are.
+#[test]
+fn half_precision_loses_the_roundings_of_a_piece_only() {
+    fn check<A: DynamicActivation>(numbers: &Tensor) {
+        let layer = trained::<A>();
+        // Half the distance of 1 and the next number.
+        for (dtype, unit) in [
+            (DType::F16, f64::powi(2.0, -11)),
+            (DType::BF16, f64::powi(2.0, -8)),
+        ] {
+            let x = numbers.to_dtype(dtype).unwrap();
+            let exact = x.to_dtype(DType::F64).unwrap();
+            let wide = copy(&layer, DType::F64, false);
+            let found = layer.coefficients(&x).unwrap();
+            let expected = array(&wide.coefficients(&exact).unwrap());
+            assert_close(A::NAME, &array(&found), &expected, 1e-6);
+
+            let [y, expected_y] = [layer.forward(&x), wide.forward(&exact)].map(|y| array(&y.unwrap()));
+            let exact = array(&exact);
+            for ((i, y), expected_y) in y.indexed_iter().zip(&expected_y) {
+                let set = |p: usize, k: usize| expected[[i[0], i[1] % expected.shape()[1], p, k]];
+                let bounds = [0, 1].map(|k| {
+                    let (product, intercept) = ((set(0, k) * exact[&i]).abs(), set(1, k).abs());
+                    // a, the product, the sum, and both b and the sum; the second order is below the last term.
+                    unit * (3.0 * product + 2.0 * intercept) * 1.01
+                });
+                let bound = bounds[0].max(bounds[1]) + 1e-6;
+                assert!(
+                    (y - expected_y).abs() <= bound,
+                    "{} {dtype:?} {i:?}: {y}, not {expected_y} within {bound}",
+                    A::NAME
+                );
+            }
+        }
+    }
+    let numbers = numbers(&[3, 6, 20, 10], 0.3);
+    check::<DyReluA>(&numbers);
+    check::<DyReluB>(&numbers);
+    // As large as the mean of many that a half type would not hold.
+    let far = (numbers + 100.0).unwrap();
+    check::<DyReluA>(&far);
+    check::<DyReluB>(&far);
+}
+
 #[test]
 fn tensors_may_repeat_reorder_and_skip_elements() {
     fn check<A: DynamicActivation>() {
@@ -393,7 +438,7 @@ fn special_numbers_stay_in_their_samples() {
 
 #[dynamic_activation(
     k = 1, share = "spatial", learned(a = 1.0),
-    piece = |x, a| a * (softplus(x) + exp_m1(-abs(x)) + ln_1p(abs(x)) + tanh(x) + sigmoid(x) + relu(x))
+    piece = |x, a| a * (softplus(x) + exp_m1(-abs(x)) + ln_1p(abs(x)) + tanh(x) + sigmoid(x) + relu(x) + clamp(x, -1, 1))
 )]
 struct Functions;
 
@@ -401,7 +446,7 @@ struct Functions;
 fn gradients_are_those_of_the_kernels_at_zero_and_far_from_it() {
     let layer = trained::<Functions>();
     let x = [
-        -100.0, -30.0, -17.0, -1.0, -1e-3, -1e-6, -1e-9, 0.0, 1e-9, 1e-6, 1e-3, 1.0, 17.0, 30.0, 85.0, 100.0,
+        -100.0, -30.0, -17.0, -2.0, -1e-3, -1e-6, -1e-9, 0.0, 1e-9, 1e-6, 1e-3, 2.0, 17.0, 30.0, 85.0, 100.0,
         -0.0, 0.5,
     ];
     let x = ArrayD::from_shape_vec(IxDyn(&[3, 6]), x.to_vec()).unwrap();
@@ -423,6 +468,84 @@ fn gradients_are_those_of_the_kernels_at_zero_and_far_from_it() {
             (dx - expected_dx).abs() <= 1e-5,
             "y'({x}): {dx}, not {expected_dx}"
         );
+    }
+}
+
+/// The sign of a learned zero decides about that of an infinity.
+#[dynamic_activation(k = 1, share = "spatial", piece = |x, a| x / a, learned(a = 1.0))]
+struct Quotient;
+
+#[test]
+fn a_learned_zero_may_change_its_sign() {
+    let vars = VarMap::new();
+    let vb = VarBuilder::from_varmap(&vars, DType::F32, &CPU);
+    let layer = layer::<Quotient>(&LayerConfig::new(2), vb).unwrap();
+    for zero in [0.0_f32, -0.0, 0.0] {
+        let value = Tensor::full(zero, 2, &CPU).unwrap();
+        vars.all_vars()[0].set(&value).unwrap();
+        let expected = ArrayD::from_elem(vec![1, 2], f64::from(1.0 / zero));
+        for path in Path::BOTH {
+            assert_eq!(
+                array(&path.forward(&layer, &ones(&[1, 2])).unwrap()),
+                expected,
+                "{path:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn to_look_at_the_attention_moves_no_statistics() {
+    let vars = VarMap::new();
+    let vb = VarBuilder::from_varmap(&vars, DType::F32, &CPU);
+    let layer = layer::<DyReluNormalised>(&config::<DyReluNormalised>(), vb).unwrap();
+    let mean = || array(&vars.data().lock().unwrap()["attention.norm.running_mean"]);
+    let before = mean();
+    assert!(layer.attention(&x()).unwrap().is_some());
+    layer.forward(&x()).unwrap();
+    assert_eq!(mean(), before);
+    layer.forward_t(&x(), true).unwrap();
+    assert_ne!(mean(), before);
+}
+
+/// Larger than a cache: one thread takes some samples at a time, several take all at once.
+#[test]
+fn samples_of_a_large_batch_are_those_of_small_ones() {
+    for threads in [1, 2] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        pool.unwrap().install(check_samples);
+    }
+}
+
+fn check_samples() {
+    fn check<A: DynamicActivation>() {
+        let layer = copy(&trained::<A>(), DType::F32, false);
+        let x = numbers(&[5, 6, 20, 1000], 0.4);
+        let y = layer.forward(&x).unwrap();
+        let turned = x.transpose(2, 3).unwrap();
+        let turned = layer.forward(&turned).unwrap().transpose(2, 3).unwrap();
+        for n in 0..5 {
+            let alone = layer.forward(&x.narrow(0, n, 1).unwrap()).unwrap();
+            let together = array(&y.narrow(0, n, 1).unwrap());
+            assert_eq!(together, array(&alone), "{} {n}", A::NAME);
+            let turned = array(&turned.narrow(0, n, 1).unwrap());
+            assert_close(A::NAME, &turned, &array(&alone), 1e-5);
+        }
+    }
+    check::<DyReluA>();
+    check::<DyReluB>();
+    check::<DyReluC>();
+    check::<DyShiftMax>();
+    check::<PRelu>();
+
+    let layer = copy(&trained::<DyHeadBetween>(), DType::F32, false);
+    let (x, context) = (numbers(&[5, 6, 20, 1000], 0.4), numbers(&[5, 6], 0.5));
+    let y = layer.with_context(&context).unwrap().forward(&x).unwrap();
+    for n in 0..5 {
+        let context = context.narrow(0, n, 1).unwrap();
+        let alone = layer.with_context(&context).unwrap();
+        let alone = alone.forward(&x.narrow(0, n, 1).unwrap()).unwrap();
+        assert_eq!(array(&y.narrow(0, n, 1).unwrap()), array(&alone), "{n}");
     }
 }
 

@@ -4,7 +4,10 @@
 mod common;
 
 use candle_core::{DType, Tensor};
-use common::{Arrays, Path, array, assert_close, frozen, gradients, layer_of, tensor, variable, variables};
+use common::{
+    Arrays, Path, array, assert_close, assert_within, frozen, gradients, largest, layer_of, tensor, variable,
+    variables,
+};
 use dyrelu::safetensors::SafeTensors;
 use dyrelu::{DynamicActivation, dynamic_activation};
 use dyrelu_candle::LayerConfig;
@@ -117,12 +120,20 @@ impl Case<'_> {
         assert_close("dx", &dx, &self.get("dx"), tolerance);
         let (found, expected) = (gradients(&layer, &grads), self.arrays("grad."));
         assert!(found.keys().eq(expected.keys()), "{found:?}");
+        // Those of the first layer are sums that cancel: in single precision they are as exact as what they are sums of.
+        let of_all = expected.values().map(largest).fold(0.0, f64::max);
         for (name, grad) in found {
+            let expected = &expected[&name];
             if name == "attention.bias" {
                 // Zero: PyTorch's sum of terms that cancel is not exactly.
                 assert!(grad.iter().all(|value| value.abs() < tolerance), "{grad}");
             } else {
-                assert_close(&name, &grad, &expected[&name], tolerance);
+                let scale = if dtype == DType::F32 {
+                    of_all
+                } else {
+                    largest(expected)
+                };
+                assert_within(&name, &grad, expected, tolerance * scale);
             }
         }
     }

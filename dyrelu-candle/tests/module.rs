@@ -197,6 +197,46 @@ fn tensors_that_are_missing_or_of_another_shape() {
     assert!(error.contains("act.fc1.weight"), "{error}");
 }
 
+#[test]
+fn matrices_may_be_those_of_convolutions() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("model.safetensors");
+    let layer_of = |trailing: &[usize]| {
+        let ndarray = ndarray_layer::<DyReluC, f32>();
+        let tensors = parameters_of(&ndarray).into_iter().map(|(name, value)| {
+            let mut value = common::tensor(&value, DType::F32);
+            if name.ends_with("weight") {
+                let (plain, kernel) = (value.rank(), [value.dims(), trailing].concat());
+                for _ in trailing {
+                    value = value.unsqueeze(plain).unwrap();
+                }
+                value = value.broadcast_as(kernel).unwrap().contiguous().unwrap();
+            }
+            (format!("act.{name}"), value)
+        });
+        let tensors: common::Tensors = tensors.collect();
+        candle_core::safetensors::save(&tensors, &path).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        let vb = VarBuilder::from_buffered_safetensors(bytes, DType::F32, &CPU).unwrap();
+        layer::<DyReluC>(&config::<DyReluC>(), vb.pp("act"))
+    };
+    let x = common::tensor(&to_f64(&x::<f32>()), DType::F32);
+    let expected = ndarray_layer::<DyReluC, f32>()
+        .forward(&self::x::<f32>())
+        .unwrap();
+    for trailing in [&[][..], &[1], &[1, 1], &[1, 1, 1]] {
+        let layer = layer_of(trailing).unwrap();
+        let shapes = layer.parameters().map(|(_, value)| value.rank());
+        assert!(shapes.max() == Some(2));
+        assert_close("y", &array(&layer.forward(&x).unwrap()), &to_f64(&expected), 0.0);
+    }
+    let error = layer_of(&[3, 3]).unwrap_err().to_string();
+    assert!(
+        error.contains("act.fc1.weight") && error.contains("[2, 8]") && error.contains("[2, 8, 3, 3]"),
+        "{error}"
+    );
+}
+
 /// The losses before and after some steps of an optimiser, for a small network that fits a parabola.
 fn losses<A: DynamicActivation, O: Optimizer>(new: impl FnOnce(Vec<Var>) -> O) -> [f32; 2] {
     let vars = VarMap::new();

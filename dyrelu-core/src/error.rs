@@ -64,7 +64,10 @@ pub enum Error {
     },
 
     /// A checkpoint without one of the layer's parameters.
-    #[error("the checkpoint has no tensor `{name}`; expected {expected:?}, found {found:?}")]
+    #[error(
+        "the checkpoint has no tensor `{name}`; expected {expected:?}, found {}",
+        some(found)
+    )]
     MissingTensor {
         /// The missing tensor's name.
         name: String,
@@ -141,4 +144,13 @@ pub enum Error {
         /// Why.
         cause: std::io::Error,
     },
+}
+
+/// The names of a whole network's tensors are too many to be read.
+fn some(names: &[String]) -> String {
+    const SHOWN: usize = 16;
+    match names.split_at_checked(SHOWN) {
+        Some((shown, rest)) if !rest.is_empty() => format!("{shown:?} and {} more", rest.len()),
+        _ => format!("{names:?}"),
+    }
 }

@@ -43,8 +43,11 @@ pub use elementwise::Elementwise;
 pub use error::Error;
 pub use kernels::piecewise::Pieces;
 pub use layer::{
-    Cache, Convention, Declaration, Gradients, Initial, Layer, LayerBuilder, OutputOrder, WithContext,
+    Cache, Convention, Declaration, Gradients, Initial, Layer, LayerBuilder, NamedLayer, OutputOrder, Report,
+    WithContext,
 };
+#[doc(hidden)]
+pub use layer::{has_external_context, is_normalised, is_static, replace_file, sets};
 pub use piece::{Piece, PieceGrad};
 pub use safetensors;
 pub use scalar::Scalar;

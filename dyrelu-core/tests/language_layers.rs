@@ -212,7 +212,8 @@ impl<A: DynamicActivation, T: Scalar> AnyLayer<T> for Layer<A, T> {
     }
 
     fn load(&mut self, bytes: &[u8], prefix: &str) -> Result<(), Error> {
-        self.load_tensors(&SafeTensors::deserialize(bytes).unwrap(), prefix)
+        let tensors = SafeTensors::deserialize(bytes).unwrap();
+        self.load_tensors(&tensors, prefix).map(drop)
     }
 
     fn plain(&self) -> Box<dyn AnyLayer<T>> {

@@ -43,32 +43,10 @@ impl<A: DynamicActivation> Backing<A> {
             let backing = self.0.config.builder().build();
             backing.unwrap_or_else(|error| panic!("{}: {error}", A::NAME))
         });
-        assign(&mut backing, parameters.map(T::storage).unwrap_or_default());
+        backing.set_parameters(parameters.map(T::storage).unwrap_or_default());
         let result = run(&mut backing);
         T::idle(&mut idle()).push(backing);
         result
-    }
-}
-
-/// Gives a layer the parameters that stand one after the other, if they are others than before.
-fn assign<A: DynamicActivation, T: Number>(backing: &mut Layer<A, T>, parameters: &[T]) {
-    let mut rest = parameters;
-    let same = backing.parameters().all(|(_, parameter)| {
-        let (values, others) = rest.split_at(parameter.len());
-        rest = others;
-        // Bit by bit: zeros of different signs are different parameters, and NaN is the same as itself.
-        let bits = |number: &T| number.to_f64().to_bits();
-        parameter.iter().map(bits).eq(values.iter().map(bits))
-    });
-    if same {
-        return;
-    }
-    let mut values = parameters.iter();
-    for (_, mut parameter) in backing.parameters_mut() {
-        parameter
-            .iter_mut()
-            .zip(&mut values)
-            .for_each(|(parameter, value)| *parameter = *value);
     }
 }
 

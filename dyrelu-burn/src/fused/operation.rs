@@ -125,8 +125,7 @@ impl<A: DynamicActivation, T: Number> Operation<A, T> {
                 layer.backward(&view(&inputs.x), cache, &view(&grad_y))
             })
         });
-        let parameters = grads.parameters().flat_map(|(_, grad)| grad.into_iter().copied());
-        let parameters = parameters.collect::<Array1<T>>().into_dyn();
+        let parameters = Array1::from_vec(grads.flat_parameters()).into_dyn();
         Inputs {
             x: tensor(grads.x),
             parameters: inputs.parameters.map(|_| tensor(parameters)),

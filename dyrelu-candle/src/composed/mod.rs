@@ -8,14 +8,11 @@ mod squash;
 use crate::parameters::Parameters;
 use crate::statistics::Statistics;
 use candle_core::{DType, Device, Result, Tensor};
-use dyrelu_core::kernels::attention::Scaling;
+use dyrelu_core::kernels::attention::{EPSILON, Scaling};
 use dyrelu_core::kernels::neighbours;
 use dyrelu_core::kernels::piecewise::PieceSet;
 use dyrelu_core::{Coefficient, Context, DynamicActivation, Inner, Source};
 use expression::Expression;
-
-/// Added to a variance before it divides.
-const EPSILON: f64 = 1e-5;
 
 /// The float type of the hyper function and of the attention's softmax for an input: no narrower than `f32`.
 pub(crate) fn wide(dtype: DType) -> DType {

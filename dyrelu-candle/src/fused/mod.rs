@@ -2,11 +2,11 @@
 //! context to y.
 
 mod arrays;
+mod backing;
 mod number;
 mod operation;
-mod twins;
 
-pub(crate) use twins::Twins;
+pub(crate) use backing::Backing;
 
 use crate::Layer;
 use candle_core::{DType, Device, Result, Tensor};

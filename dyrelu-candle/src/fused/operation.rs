@@ -2,19 +2,22 @@
 
 use super::Number;
 use super::arrays::{cpu, elements, slice, tensor, view};
-use super::twins::Twins;
+use super::backing::Backing;
 use crate::Layer;
 use crate::layer::refuse;
 use crate::statistics::Statistics;
 use candle_core::{CpuStorage, CustomOp3, Error, Layout, Result, Shape, Tensor};
 use dyrelu_core::{Cache, DynamicActivation, WithContext};
-use ndarray::{Array1, ArrayD, ArrayViewD, IxDyn};
+use ndarray::{Array1, ArrayD, ArrayViewD, ArrayViewMutD, Axis, Slice};
 use std::sync::OnceLock;
+
+/// Elements of x that a cache has room for.
+const GROUP: usize = 1 << 18;
 
 /// One pass of a layer `A` on numbers of the type `T`: from x, `[N, C, ...]`, all parameters one after the other, and a
 /// context, `[N, M, T]`, or an empty tensor for none.
 pub(super) struct Operation<A, T> {
-    twins: Twins<A>,
+    backing: Backing<A>,
     statistics: Option<Statistics>,
     has_context: bool,
     pass: Pass,
@@ -39,7 +42,7 @@ struct Inputs<'a, T> {
 impl<A: DynamicActivation, T: Number> Operation<A, T> {
     pub(super) fn new(layer: &Layer<A>, has_context: bool, pass: Pass) -> Self {
         Self {
-            twins: layer.twins.clone(),
+            backing: layer.backing.clone(),
             statistics: layer.statistics.clone(),
             has_context,
             pass,
@@ -58,46 +61,94 @@ impl<A: DynamicActivation, T: Number> Operation<A, T> {
         })
     }
 
-    fn infer(&self, inputs: &Inputs<'_, T>, y: &mut ArrayD<T>) -> Result<()> {
+    /// y without gradients.
+    fn infer(&self, inputs: &Inputs<'_, T>) -> Result<Vec<T>> {
         let statistics = self.statistics.as_ref().map(Statistics::numbers).transpose()?;
-        let pass = self.twins.with(inputs.parameters, |twin| {
+        let pass = self.backing.with(inputs.parameters, |backing| {
             if let Some([mean, variance]) = statistics {
-                twin.set_running_statistics(mean, variance);
+                backing.set_running_statistics(mean, variance);
             }
-            inputs.of(twin)?.forward_into(&inputs.x, y)
+            // Several threads have more to do in all samples at once, and neighbours may not be overwritten.
+            if threads() == 1 && A::NEIGHBOURS.is_empty() {
+                return inputs.infer_by_groups(backing);
+            }
+            let mut y = ArrayD::from_elem(inputs.x.raw_dim(), T::default());
+            inputs.of(backing)?.forward_into(&inputs.x, &mut y)?;
+            Ok(elements(y))
         });
         pass.map_err(refuse::<A>)
     }
 
-    fn train(&self, inputs: &Inputs<'_, T>, y: &mut ArrayD<T>) -> Result<()> {
+    /// y, with what its gradients need.
+    fn train(&self, inputs: &Inputs<'_, T>) -> Result<Vec<T>> {
         let statistics = self.statistics.as_ref().map(Statistics::numbers).transpose()?;
+        let mut y = ArrayD::from_elem(inputs.x.raw_dim(), T::default());
         let mut cache = Cache::default();
-        let pass = self.twins.with(inputs.parameters, |twin| {
-            inputs.of(twin)?.forward_train_into(&inputs.x, y, &mut cache)?;
+        let pass = self.backing.with(inputs.parameters, |backing| {
+            inputs
+                .of(backing)?
+                .forward_train_into(&inputs.x, &mut y, &mut cache)?;
             if let Some([mean, variance]) = statistics {
-                twin.set_running_statistics(mean, variance);
-                twin.update_statistics(&cache)?;
+                backing.set_running_statistics(mean, variance);
+                backing.update_statistics(&cache)?;
             }
-            Ok(twin.running_statistics())
+            Ok(backing.running_statistics())
         });
         let moved = pass.map_err(refuse::<A>)?;
         if let (Some(statistics), Some((mean, variance))) = (&self.statistics, moved) {
             statistics.set(mean, variance)?;
         }
         self.cache.get_or_init(|| cache);
-        Ok(())
+        Ok(elements(y))
     }
 }
 
 impl<T: Number> Inputs<'_, T> {
+    /// y without gradients. Some samples at a time are copied, and overwritten while they are in the cache: a y that begins
+    /// as zeros would be written twice.
+    fn infer_by_groups<A: DynamicActivation>(
+        &self,
+        backing: &dyrelu_core::Layer<A, T>,
+    ) -> core::result::Result<Vec<T>, dyrelu_core::Error> {
+        let mut y = Vec::with_capacity(self.x.len());
+        for group in self.groups() {
+            let start = y.len();
+            match group.x.as_slice() {
+                Some(x) => y.extend_from_slice(x),
+                None => y.extend(group.x.iter()),
+            }
+            let shape = group.x.raw_dim();
+            let mut y = ArrayViewMutD::from_shape(shape, &mut y[start..]).expect("as many elements as x");
+            group.of(backing)?.forward_inplace(&mut y)?;
+        }
+        Ok(y)
+    }
+
+    /// The inputs of some samples after the other: of as many as a cache has room for.
+    fn groups(&self) -> impl Iterator<Item = Inputs<'_, T>> {
+        let samples = self.x.len_of(Axis(0));
+        let group = (GROUP * samples / self.x.len().max(1)).max(1);
+        (0..samples).step_by(group).map(move |start| {
+            let some = Slice::from(start..samples.min(start + group));
+            Inputs {
+                x: self.x.slice_axis(Axis(0), some),
+                parameters: self.parameters,
+                context: self
+                    .context
+                    .as_ref()
+                    .map(|context| context.slice_axis(Axis(0), some)),
+            }
+        })
+    }
+
     /// The layer and its context.
     fn of<'a, A: DynamicActivation>(
         &self,
-        twin: &'a dyrelu_core::Layer<A, T>,
+        backing: &'a dyrelu_core::Layer<A, T>,
     ) -> core::result::Result<WithContext<'a, A, T>, dyrelu_core::Error> {
         match &self.context {
-            Some(context) => twin.with_context(context),
-            None => twin.bare(),
+            Some(context) => backing.with_context(context),
+            None => backing.bare(),
         }
     }
 }
@@ -121,12 +172,11 @@ impl<A: DynamicActivation, T: Number> CustomOp3 for Operation<A, T> {
             (parameters, parameters_layout),
             (context, context_layout),
         ])?;
-        let mut y = ArrayD::from_elem(IxDyn(x_layout.dims()), T::default());
-        match self.pass {
-            Pass::Infer => self.infer(&inputs, &mut y)?,
-            Pass::Train => self.train(&inputs, &mut y)?,
-        }
-        Ok((T::to_cpu_storage_owned(elements(y)), x_layout.shape().clone()))
+        let y = match self.pass {
+            Pass::Infer => self.infer(&inputs)?,
+            Pass::Train => self.train(&inputs)?,
+        };
+        Ok((T::to_cpu_storage_owned(y), x_layout.shape().clone()))
     }
 
     /// Gradients of those arguments that want one.
@@ -150,12 +200,11 @@ impl<A: DynamicActivation, T: Number> CustomOp3 for Operation<A, T> {
             .cache
             .get()
             .ok_or_else(|| Error::BackwardNotSupported { op: A::NAME }.bt())?;
-        let pass = self.twins.with(inputs.parameters, |twin| {
-            inputs.of(twin)?.backward(&inputs.x, cache, &grad_y)
+        let pass = self.backing.with(inputs.parameters, |backing| {
+            inputs.of(backing)?.backward(&inputs.x, cache, &grad_y)
         });
         let grads = pass.map_err(refuse::<A>)?;
-        let of_parameters = grads.parameters().flat_map(|(_, grad)| grad.into_iter().copied());
-        let of_parameters = of_parameters.collect::<Array1<T>>().into_dyn();
+        let of_parameters = Array1::from_vec(grads.flat_parameters()).into_dyn();
         let of = |argument: &Tensor, grad: ArrayD<T>| argument.track_op().then(|| tensor(grad)).transpose();
         Ok((
             of(x, grads.x)?,
@@ -166,4 +215,16 @@ impl<A: DynamicActivation, T: Number> CustomOp3 for Operation<A, T> {
             },
         ))
     }
+}
+
+/// How many threads the kernels have.
+#[cfg(feature = "rayon")]
+fn threads() -> usize {
+    rayon::current_num_threads()
+}
+
+/// How many threads the kernels have.
+#[cfg(not(feature = "rayon"))]
+fn threads() -> usize {
+    1
 }

@@ -122,15 +122,24 @@ pub(crate) fn parameters_of<A: DynamicActivation, T: Scalar>(layer: &dyrelu::Lay
 /// Asserts that the arrays differ by at most `tolerance` times the largest expected magnitude, or times 1 if that is 0.
 #[track_caller]
 pub(crate) fn assert_close(what: &str, found: &ArrayD<f64>, expected: &ArrayD<f64>, tolerance: f64) {
-    assert_eq!(found.shape(), expected.shape(), "{what}: shape");
-    let scale = expected
-        .iter()
-        .fold(0.0, |scale: f64, value| scale.max(value.abs()));
+    let scale = largest(expected);
     let scale = if scale == 0.0 { 1.0 } else { scale };
+    assert_within(what, found, expected, tolerance * scale);
+}
+
+/// Asserts that the arrays differ by at most `distance`.
+#[track_caller]
+pub(crate) fn assert_within(what: &str, found: &ArrayD<f64>, expected: &ArrayD<f64>, distance: f64) {
+    assert_eq!(found.shape(), expected.shape(), "{what}: shape");
     for (i, (found, expected)) in found.iter().zip(expected).enumerate() {
         assert!(
-            (found - expected).abs() <= tolerance * scale,
-            "{what}, element {i}: expected {expected:e}, found {found:e}; the largest is {scale:e}"
+            (found - expected).abs() <= distance,
+            "{what}, element {i}: expected {expected:e} ± {distance:e}, found {found:e}"
         );
     }
+}
+
+/// The largest magnitude.
+pub(crate) fn largest(array: &ArrayD<f64>) -> f64 {
+    array.iter().fold(0.0, |largest, value| value.abs().max(largest))
 }

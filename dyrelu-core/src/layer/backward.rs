@@ -30,6 +30,12 @@ impl<T: Scalar, D: Dimension> Gradients<T, D> {
         self.parameters.iter()
     }
 
+    /// All numbers of [`parameters`](Self::parameters), one after the other.
+    #[must_use]
+    pub fn flat_parameters(&self) -> Vec<T> {
+        self.parameters.flat()
+    }
+
     /// The gradients of the parameters, to be scaled or clipped.
     #[must_use]
     pub fn parameters_mut(&mut self) -> impl ExactSizeIterator<Item = (&'static str, ArrayViewMutD<'_, T>)> {

@@ -1,19 +1,19 @@
 //! Saving and loading a [`Layer`] as a safetensors file.
 
 use super::constants::{self, per_piece};
-use super::parameters::{self, Parameters};
+use super::parameters::{self, Declaration, Parameters};
 use super::sizes::{Sizes, dynamic_count, has_external_context, hyper_layers, pools_halves, set_shape, sets};
 use super::statistics::Statistics;
-use super::{Convention, Layer, LayerBuilder, is_normalised};
+use super::{Convention, Layer, LayerBuilder, Report, is_normalised};
 use crate::kernels::attention::Scaling;
 use crate::{Coefficient, DynamicActivation, Error, PerPiece, Scalar, Sharing};
 use ndarray::{ArrayD, Axis, IxDyn};
-use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
 use std::collections::HashMap;
 use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The metadata entry for what is not to be seen from the tensors, such as `channels=64 temperature=10`. One entry only:
 /// the crate writes several in the random order of a hash map.
@@ -23,15 +23,27 @@ const OPTIONS: &str = "options";
 const RUNNING_MEAN: &str = "attention.norm.running_mean";
 const RUNNING_VARIANCE: &str = "attention.norm.running_var";
 
+/// What `PyTorch` saves beside them, a count of batches that nothing here needs.
+const BATCHES: &str = "attention.norm.num_batches_tracked";
+
+/// A constant of a coefficient that has it.
+type Constant = fn(&Coefficient) -> Option<PerPiece>;
+
 /// The constants that the PyTorch module saves beside the parameters, λ and init of the dynamic coefficients `[D·K]`.
-const LAMBDAS: &str = "lambdas";
-const INIT_V: &str = "init_v";
+const CONSTANTS: [(&str, Constant); 2] = [
+    ("lambdas", constants::lambda),
+    ("init_v", |coefficient| {
+        constants::lambda(coefficient).map(|_| coefficient.init)
+    }),
+];
 
 /// A checkpoint is a safetensors file with the [parameters](Layer#parameters) under their names.
 ///
 /// The `state_dict` of the first public PyTorch module, `DyReLUA` and `DyReLUB` in `Islanna/DynamicReLU`, loads
 /// unchanged: the names and the order of rows are the same, and its buffers `lambdas` and `init_v` are compared with
-/// the constants of the activation. Matrices may also be stored as 1×1 convolutions, with trailing axes of length 1.
+/// the constants of the activation. Those of other implementations load by their [`Convention`]. Matrices may also be
+/// stored as 1×1 convolutions, with trailing axes of length 1; and numbers as `f16` or `bf16`, which become the layer's
+/// number type without loss. No other type does.
 ///
 /// The formula is not in the file: load it into the activation that it was saved from.
 impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
@@ -117,7 +129,10 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         if A::SHARING == Sharing::Unshared {
             builder = options.scale(builder);
         }
-        let mut layer = builder.build_with(|sizes| tensors.parameters::<A, T>(sizes))?;
+        let mut layer = builder.build_with(|sizes| {
+            tensors.report::<A, T>(sizes).into_result()?;
+            tensors.parameters::<A, T>(sizes)
+        })?;
         layer.statistics = tensors.statistics::<A, T>()?;
         Ok(layer)
     }
@@ -129,7 +144,7 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     /// # Errors
     ///
     /// As [`from_safetensors`](Self::from_safetensors). The layer is unchanged then.
-    pub fn load_tensors(&mut self, tensors: &SafeTensors<'_>, prefix: &str) -> Result<(), Error> {
+    pub fn load_tensors(&mut self, tensors: &SafeTensors<'_>, prefix: &str) -> Result<Report, Error> {
         self.load_tensors_as(Convention::NATIVE, tensors, prefix)
     }
 
@@ -137,13 +152,15 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     ///
     /// # Errors
     ///
-    /// As [`load_tensors`](Self::load_tensors). The layer is unchanged then.
+    /// The first problem of the report that [`examine_tensors`](Self::examine_tensors) makes. The layer is unchanged
+    /// then.
     pub fn load_tensors_as(
         &mut self,
         convention: Convention,
         tensors: &SafeTensors<'_>,
         prefix: &str,
-    ) -> Result<(), Error> {
+    ) -> Result<Report, Error> {
+        let report = self.examine_tensors(convention, tensors, prefix).into_result()?;
         let tensors = Tensors {
             file: tensors,
             prefix,
@@ -153,7 +170,18 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         self.statistics = tensors.statistics::<A, T>()?;
         self.parameters = parameters;
         self.generation += 1;
-        Ok(())
+        Ok(report)
+    }
+
+    /// What [`load_tensors_as`](Self::load_tensors_as) would make of each tensor of a checkpoint: all problems at once.
+    #[must_use]
+    pub fn examine_tensors(&self, convention: Convention, tensors: &SafeTensors<'_>, prefix: &str) -> Report {
+        let tensors = Tensors {
+            file: tensors,
+            prefix,
+            convention,
+        };
+        tensors.report::<A, T>(self.sizes)
     }
 
     /// Name, shape and little-endian bytes of each parameter, and of the running statistics.
@@ -284,8 +312,8 @@ struct Tensors<'a> {
 
 impl<'a> Tensors<'a> {
     /// The name in the file of one of our own.
-    fn full_name(self, name: &'static str) -> String {
-        format!("{}{}", self.prefix, self.convention.name(name))
+    fn full_name(self, name: &str) -> String {
+        format!("{}{}", self.prefix, self.convention.tensor_name(name))
     }
 
     /// The names after the prefix.
@@ -294,10 +322,6 @@ impl<'a> Tensors<'a> {
             .names()
             .into_iter()
             .filter_map(move |name| name.strip_prefix(self.prefix))
-    }
-
-    fn contains(self, name: &str) -> bool {
-        self.names().any(|found| found == name)
     }
 
     fn get<A: DynamicActivation>(self, name: &'static str) -> Result<TensorView<'a>, Error> {
@@ -310,14 +334,14 @@ impl<'a> Tensors<'a> {
             })
     }
 
-    /// The values of a tensor, if it has this shape, perhaps followed by axes of length 1.
-    fn read<A: DynamicActivation, T: Scalar>(
+    /// A tensor of a number type that `T` holds without loss, and of this shape, perhaps followed by axes of length 1.
+    fn check<A: DynamicActivation, T: Scalar>(
         self,
         name: &'static str,
         shape: &[usize],
-    ) -> Result<ArrayD<T>, Error> {
+    ) -> Result<TensorView<'a>, Error> {
         let tensor = self.get::<A>(name)?;
-        if tensor.dtype() != T::DTYPE {
+        if ![T::DTYPE, Dtype::F16, Dtype::BF16].contains(&tensor.dtype()) {
             let (expected, found) = (T::DTYPE, tensor.dtype());
             return Err(Error::TensorType {
                 name: self.full_name(name),
@@ -332,11 +356,27 @@ impl<'a> Tensors<'a> {
                 found: tensor.shape().into(),
             });
         }
-        let values = tensor
-            .data()
-            .chunks_exact(size_of::<T>())
-            .map(T::read_le)
-            .collect();
+        Ok(tensor)
+    }
+
+    /// The values of such a tensor.
+    fn read<A: DynamicActivation, T: Scalar>(
+        self,
+        name: &'static str,
+        shape: &[usize],
+    ) -> Result<ArrayD<T>, Error> {
+        let tensor = self.check::<A, T>(name, shape)?;
+        let bytes = tensor.data();
+        let halves = || {
+            bytes
+                .chunks_exact(2)
+                .map(|bytes| u16::from_le_bytes([bytes[0], bytes[1]]))
+        };
+        let values = match tensor.dtype() {
+            Dtype::F16 => halves().map(|bits| T::from_f64(f16(bits))).collect(),
+            Dtype::BF16 => halves().map(|bits| T::from_f64(bf16(bits))).collect(),
+            _ => bytes.chunks_exact(size_of::<T>()).map(T::read_le).collect(),
+        };
         Ok(ArrayD::from_shape_vec(IxDyn(shape), values).expect("the length was checked with the file"))
     }
 
@@ -392,13 +432,38 @@ impl<'a> Tensors<'a> {
         })
     }
 
-    /// All parameters of a layer, if the tensors are exactly those of such a layer.
+    /// What a layer of these sizes makes of each tensor of the file.
+    fn report<A: DynamicActivation, T: Scalar>(self, sizes: Sizes) -> Report {
+        let mut report = Report::default();
+        let ignored = self.file.names().into_iter().filter(|name| {
+            name.strip_prefix(self.prefix)
+                .is_none_or(|name| self.ignores::<A>(name))
+        });
+        report.ignored = sorted(ignored.map(str::to_owned));
+        report.problems.extend(self.unknown::<A>());
+        let mut note = |name, result: Result<(), Error>| match result {
+            Ok(()) => report.used.push(self.full_name(name)),
+            Err(problem) => report.problems.push(problem),
+        };
+        for (name, constant) in CONSTANTS {
+            if self.has_constants::<A>(name) {
+                note(name, self.check_constants::<A, T>(name, constant));
+            }
+        }
+        for Declaration { name, shape, .. } in parameters::declare::<A>(sizes) {
+            note(name, self.check::<A, T>(name, &shape).map(drop));
+        }
+        if is_normalised::<A>() {
+            for name in [RUNNING_MEAN, RUNNING_VARIANCE] {
+                note(name, self.check::<A, T>(name, &[1]).map(drop));
+            }
+        }
+        report.used.sort();
+        report
+    }
+
+    /// All parameters of a layer.
     fn parameters<A: DynamicActivation, T: Scalar>(self, sizes: Sizes) -> Result<Parameters<T>, Error> {
-        self.check_names::<A>()?;
-        self.check_constants::<A, T>(LAMBDAS, constants::lambda)?;
-        self.check_constants::<A, T>(INIT_V, |coefficient| {
-            constants::lambda(coefficient).map(|_| coefficient.init)
-        })?;
         Parameters::new::<A>(sizes, |parameter| {
             let values = self.read::<A, T>(parameter.name, &parameter.shape)?;
             if !parameters::OUTPUTS.contains(&parameter.name) {
@@ -425,16 +490,17 @@ impl<'a> Tensors<'a> {
         })
     }
 
-    /// The constants of a checkpoint, if it has them, must be those of the activation.
+    /// Whether the file has these constants. A learned coefficient may have the same name.
+    fn has_constants<A: DynamicActivation>(self, name: &str) -> bool {
+        !tensor_names::<A>().contains(&name) && self.names().any(|found| found == name)
+    }
+
+    /// The constants of a checkpoint must be those of the activation.
     fn check_constants<A: DynamicActivation, T: Scalar>(
         self,
         name: &'static str,
-        constant: fn(&Coefficient) -> Option<PerPiece>,
+        constant: Constant,
     ) -> Result<(), Error> {
-        // A learned coefficient may have this name.
-        if tensor_names::<A>().contains(&name) || !self.contains(name) {
-            return Ok(());
-        }
         let expected = per_piece::<A, T>(constant);
         let found = self.read::<A, T>(name, &[expected.len()])?;
         if found.iter().eq(&expected) {
@@ -447,24 +513,27 @@ impl<'a> Tensors<'a> {
         })
     }
 
-    /// A tensor that the layer does not know belongs to something else, and the layer would be wrong.
-    fn check_names<A: DynamicActivation>(self) -> Result<(), Error> {
-        let expected = tensor_names::<A>();
-        let is_known = |found: &str| {
-            let mut expected = expected.iter().map(|name| self.convention.name(name));
-            expected.any(|name| name == found) || [LAMBDAS, INIT_V].contains(&found)
-        };
-        let unknown = self.names().filter(|name| !is_known(name));
-        match sorted(unknown.map(|name| format!("{}{name}", self.prefix)))
-            .into_iter()
-            .next()
-        {
-            None => Ok(()),
-            Some(name) => Err(Error::UnknownTensor {
-                name,
-                expected: self.expected_names::<A>(),
-            }),
-        }
+    /// Tensors that the layer does not know: they belong to something else, and the layer would be wrong.
+    fn unknown<A: DynamicActivation>(self) -> Vec<Error> {
+        let known = tensor_names::<A>()
+            .iter()
+            .map(|name| self.convention.tensor_name(name))
+            .chain(CONSTANTS.map(|(name, _)| name.to_owned()))
+            .collect::<Vec<_>>();
+        let unknown = self
+            .names()
+            .filter(|name| !known.iter().any(|known| known == name) && !self.ignores::<A>(name));
+        let unknown = sorted(unknown.map(|name| format!("{}{name}", self.prefix)));
+        let errors = unknown.into_iter().map(|name| Error::UnknownTensor {
+            name,
+            expected: self.expected_names::<A>(),
+        });
+        errors.collect()
+    }
+
+    /// Whether a tensor of the layer means nothing to it.
+    fn ignores<A: DynamicActivation>(self, name: &str) -> bool {
+        is_normalised::<A>() && name == self.convention.tensor_name(BATCHES)
     }
 
     fn expected_names<A: DynamicActivation>(self) -> Vec<String> {
@@ -488,19 +557,44 @@ fn all_one(axes: &[usize]) -> bool {
     axes.iter().all(|&len| len == 1)
 }
 
+/// A number of five bits of exponent and ten of mantissa.
+fn f16(bits: u16) -> f64 {
+    let (exponent, mantissa) = (i32::from(bits >> 10 & 0x1f), f64::from(bits & 0x3ff));
+    let magnitude = match (exponent, bits & 0x3ff) {
+        (0, _) => mantissa * 2.0_f64.powi(-24),
+        (0x1f, 0) => f64::INFINITY,
+        (0x1f, _) => f64::NAN,
+        _ => (1024.0 + mantissa) * 2.0_f64.powi(exponent - 25),
+    };
+    if bits >> 15 == 0 { magnitude } else { -magnitude }
+}
+
+/// The upper half of an `f32`.
+fn bf16(bits: u16) -> f64 {
+    f64::from(f32::from_bits(u32::from(bits) << 16))
+}
+
 /// Writes a new file beside `path` and gives it that name, so that there is always one whole file.
-fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+///
+/// # Errors
+///
+/// When the file cannot be written; the one that was there is unchanged then.
+#[doc(hidden)]
+pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let target = match fs::canonicalize(path) {
         Ok(target) if target.is_file() => target,
         Ok(_) => return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")),
         Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_path_buf(),
         Err(error) => return Err(error),
     };
-    let name = target.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = target.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
-    let mut file = fs::File::create_new(&temporary)?;
-    let written = file
-        .write_all(bytes)
+    let (mut file, temporary) = create_beside(&target)?;
+    let permissions = match fs::metadata(&target) {
+        Ok(metadata) => file.set_permissions(metadata.permissions()),
+        // There is none yet.
+        Err(_) => Ok(()),
+    };
+    let written = permissions
+        .and_then(|()| file.write_all(bytes))
         .and_then(|()| file.sync_all())
         .and_then(|()| fs::rename(&temporary, &target));
     if written.is_err() {
@@ -508,6 +602,21 @@ fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
         let _ = fs::remove_file(&temporary);
     }
     written
+}
+
+/// A new file in the same directory. One that a process has left there which died has another number.
+fn create_beside(target: &Path) -> io::Result<(fs::File, PathBuf)> {
+    let name = target.file_name().unwrap_or_default().to_string_lossy();
+    let process = std::process::id();
+    let mut number = 0_u32;
+    loop {
+        let path = target.with_file_name(format!(".{name}.{process}.{number}.tmp"));
+        match fs::File::create_new(&path) {
+            Ok(file) => return Ok((file, path)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 fn sorted(names: impl Iterator<Item = String>) -> Vec<String> {

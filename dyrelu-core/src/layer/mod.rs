@@ -21,12 +21,16 @@ mod with_context;
 
 mod checkpoint;
 mod convention;
+mod report;
 
 pub use backward::Gradients;
 pub use builder::LayerBuilder;
 pub use cache::Cache;
-pub use convention::{Convention, OutputOrder};
+pub use checkpoint::replace_file;
+pub use convention::{Convention, NamedLayer, OutputOrder};
 pub use parameters::{Declaration, Initial};
+pub use report::Report;
+pub use sizes::{has_external_context, is_static, sets};
 pub use with_context::WithContext;
 
 use crate::kernels::attention::Scaling;
@@ -151,6 +155,12 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
         self.sizes.channels
     }
 
+    /// M, the numbers of a sample that the hyper function sees; 0 if there is none.
+    #[must_use]
+    pub fn inputs(&self) -> usize {
+        self.sizes.inputs
+    }
+
     /// H, the number of hidden units of the hyper function; 0 if it has none.
     #[must_use]
     pub fn hidden(&self) -> usize {
@@ -199,6 +209,29 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
     pub fn parameters_mut(&mut self) -> impl ExactSizeIterator<Item = (&'static str, ArrayViewMutD<'_, T>)> {
         self.generation += 1;
         self.parameters.iter_mut()
+    }
+
+    /// Gives all parameters other values, which stand one after the other in the order of
+    /// [`parameters`](Self::parameters). With the values that are there already this is one pass over both.
+    ///
+    /// # Panics
+    ///
+    /// When these are not [`parameter_count`](Self::parameter_count) numbers.
+    pub fn set_parameters(&mut self, numbers: &[T]) {
+        assert_eq!(
+            numbers.len(),
+            self.parameter_count(),
+            "as many numbers as the layer has"
+        );
+        if self.parameters.is(numbers) {
+            return;
+        }
+        let mut rest = numbers;
+        for (_, mut parameter) in self.parameters_mut() {
+            let (values, others) = rest.split_at(parameter.len());
+            slice_mut(&mut parameter).copy_from_slice(values);
+            rest = others;
+        }
     }
 
     /// The parameter of this name.
@@ -294,7 +327,8 @@ impl<A: DynamicActivation, T: Scalar> Layer<A, T> {
 }
 
 /// Whether scores are normalised before they become an attention.
-const fn is_normalised<A: DynamicActivation>() -> bool {
+#[must_use]
+pub const fn is_normalised<A: DynamicActivation>() -> bool {
     unshared::<A>() && matches!(A::ATTENTION, Attention::Normalised)
 }
 

@@ -206,6 +206,31 @@ impl<T: Scalar> Parameters<T> {
         self.0.iter_mut().map(|(name, array)| (*name, array.view_mut()))
     }
 
+    /// All numbers, one array after the other.
+    pub(super) fn flat(&self) -> Vec<T> {
+        self.0
+            .iter()
+            .map(|(_, array)| slice(array))
+            .collect::<Vec<_>>()
+            .concat()
+    }
+
+    /// Whether [`flat`](Self::flat) has these bits. Zeros of different signs are different, and NaN is the same as itself.
+    pub(super) fn is(&self, numbers: &[T]) -> bool {
+        let mut rest = numbers;
+        let same = self.0.iter().all(|(_, array)| {
+            let Some((values, others)) = rest.split_at_checked(array.len()) else {
+                return false;
+            };
+            rest = others;
+            // All of them, as a loop that ends early has no vectors.
+            let bits = |number: &T| number.to_f64().to_bits();
+            let pairs = slice(array).iter().zip(values);
+            pairs.fold(0, |difference, (a, b)| difference | (bits(a) ^ bits(b))) == 0
+        });
+        same && rest.is_empty()
+    }
+
     /// The array of this name.
     pub(super) fn get(&self, name: &str) -> Option<ArrayViewD<'_, T>> {
         self.iter()

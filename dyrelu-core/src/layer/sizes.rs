@@ -63,7 +63,8 @@ impl Extent {
 }
 
 /// How many sets of coefficients there are for each sample.
-pub(super) fn sets<A: DynamicActivation>(channels: usize) -> usize {
+#[must_use]
+pub fn sets<A: DynamicActivation>(channels: usize) -> usize {
     if A::SHARING == Sharing::SpatialAndChannel {
         1
     } else {
@@ -95,7 +96,8 @@ pub(super) const fn dynamic_count<A: DynamicActivation>() -> usize {
 }
 
 /// Whether no coefficient is dynamic, so that there is no hyper function.
-pub(super) const fn is_static<A: DynamicActivation>() -> bool {
+#[must_use]
+pub const fn is_static<A: DynamicActivation>() -> bool {
     dynamic_count::<A>() == 0
 }
 
@@ -107,7 +109,8 @@ pub(super) const fn hyper_layers<A: DynamicActivation>() -> usize {
 }
 
 /// Whether the hyper function sees another array than x.
-pub(super) const fn has_external_context<A: DynamicActivation>() -> bool {
+#[must_use]
+pub const fn has_external_context<A: DynamicActivation>() -> bool {
     !is_static::<A>() && matches!(A::HYPER.context, Context::External)
 }
 

@@ -1,0 +1,72 @@
+//! Loading a [`Layer`] from the checkpoints of other implementations.
+
+use crate::Layer;
+use burn::tensor::{DType, Element, TensorData};
+use dyrelu_core::safetensors::SafeTensors;
+use dyrelu_core::{Convention, DynamicActivation, Error, Report, Scalar};
+
+/// With our own names a layer loads as all modules of Burn do.
+impl<A: DynamicActivation> Layer<A> {
+    /// Replaces all parameters, and the running statistics of a normalised attention, by the tensors whose names begin with
+    /// `prefix`, such as `"dyhead_tower.3.relu."`, in a checkpoint with the names and the order of another implementation.
+    ///
+    /// Parameters stay on their devices and keep their number types: those of `f64` are loaded as
+    /// `dyrelu_core::Layer<A, f64>` loads them, all others as `Layer<A, f32>`.
+    ///
+    /// ```
+    /// # use burn::tensor::Device;
+    /// # use dyrelu::safetensors::{SafeTensors, serialize, tensor::{Dtype, TensorView}};
+    /// # use dyrelu::gallery::DyHead;
+    /// # use dyrelu_burn::{Layer, LayerConfig};
+    /// use dyrelu::Convention;
+    ///
+    /// # let view = |shape: &[usize]| {
+    /// #     TensorView::new(Dtype::F32, shape.into(), &[0; 1024][..4 * shape.iter().product::<usize>()]).unwrap()
+    /// # };
+    /// # let bytes = serialize([
+    /// #     ("tower.3.relu.fc.0.weight", view(&[4, 16])), ("tower.3.relu.fc.0.bias", view(&[4])),
+    /// #     ("tower.3.relu.fc.2.weight", view(&[64, 4])), ("tower.3.relu.fc.2.bias", view(&[64])),
+    /// # ], None)?;
+    /// # let tensors = SafeTensors::deserialize(&bytes)?;
+    /// let mut act: Layer<DyHead> = LayerConfig::new(16).init(&Device::flex());
+    /// let report = act.load_tensors_as(Convention::DYNAMIC_HEAD, &tensors, "tower.3.relu.")?;
+    /// assert_eq!(report.used.len(), 4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`dyrelu_core::Layer::load_tensors_as`]. The layer is unchanged then.
+    pub fn load_tensors_as(
+        &mut self,
+        convention: Convention,
+        tensors: &SafeTensors<'_>,
+        prefix: &str,
+    ) -> Result<Report, Error> {
+        match self.parameters.dtype() {
+            Some(DType::F64) => self.load::<f64>(convention, tensors, prefix),
+            _ => self.load::<f32>(convention, tensors, prefix),
+        }
+    }
+
+    fn load<T: Scalar + Element>(
+        &mut self,
+        convention: Convention,
+        tensors: &SafeTensors<'_>,
+        prefix: &str,
+    ) -> Result<Report, Error> {
+        let mut loaded = self.config().builder::<A, T>().build()?;
+        let report = loaded.load_tensors_as(convention, tensors, prefix)?;
+        let values = loaded.parameters().map(|(_, values)| {
+            TensorData::new(
+                values.iter().copied().collect::<Vec<T>>(),
+                values.shape().to_vec(),
+            )
+        });
+        self.parameters.assign(values);
+        if let (Some(statistics), Some((mean, variance))) = (&self.statistics, loaded.running_statistics()) {
+            statistics.set(mean, variance);
+        }
+        Ok(report)
+    }
+}
