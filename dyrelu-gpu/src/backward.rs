@@ -141,7 +141,7 @@ struct Group {
 }
 
 #[cube(launch)]
-fn backward_kernel<A: DynamicActivation, F: Float, N: Size>(
+pub(crate) fn backward_kernel<A: DynamicActivation, F: Float, N: Size>(
     x: &[Vector<F, N>],
     grad_y: &[Vector<F, N>],
     coefficients: ComptimeOption<&[f32]>,
@@ -164,7 +164,7 @@ fn backward_kernel<A: DynamicActivation, F: Float, N: Size>(
     let team = CUBE_POS / tiles * CUBE_DIM_Y as usize + UNIT_POS_Y as usize;
     let sample = team / teams;
     let first = tile * steps * CUBE_DIM_X as usize + UNIT_POS_X as usize;
-    let with_attention = attention.is_some();
+    let with_attention = comptime![attention.is_some()];
     let mut attention_sums = Array::<Vector<f32, N>>::new(steps);
     #[unroll]
     for step in 0..steps {

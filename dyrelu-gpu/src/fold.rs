@@ -24,7 +24,7 @@ pub(crate) fn fold(client: &Client, array: Handle, outer: usize, parts: usize, i
 }
 
 #[cube(launch)]
-fn fold_kernel(array: &[f32], sums: &mut [f32], parts: usize, inner: usize) {
+pub(crate) fn fold_kernel(array: &[f32], sums: &mut [f32], parts: usize, inner: usize) {
     if ABSOLUTE_POS < sums.len() {
         let first = ABSOLUTE_POS / inner * parts * inner + ABSOLUTE_POS % inner;
         let mut sum = 0.0f32;

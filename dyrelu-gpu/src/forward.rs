@@ -47,7 +47,7 @@ pub fn forward<A: DynamicActivation>(client: &Client, operands: &Operands<'_>) -
 }
 
 #[cube(launch)]
-fn forward_kernel<A: DynamicActivation, F: Float, N: Size>(
+pub(crate) fn forward_kernel<A: DynamicActivation, F: Float, N: Size>(
     x: &[Vector<F, N>],
     coefficients: ComptimeOption<&[f32]>,
     attention: ComptimeOption<&[Vector<f32, N>]>,

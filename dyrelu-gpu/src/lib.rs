@@ -1,26 +1,8 @@
-//! GPU kernels of dynamic activations, from the same description as all other engines of
-//! [dyrelu](https://docs.rs/dyrelu).
+//! GPU kernels of dynamic activations, from the same description as all other engines of [dyrelu](https://docs.rs/dyrelu).
 //!
-//! ```text
-//! Piece::value, Piece::grad      generic over the kind of number
-//!          │
-//!          ▼
-//! Recorded                       a number that writes down what is done to it, as CubeCL's intermediate code
-//!          │
-//!          ▼
-//! forward, backward              a kernel around it: loads, sums, stores
-//!          │
-//!          ▼
-//! WGSL, SPIR-V, PTX, …           by CubeCL, for the device that the client is for
-//! ```
-//!
-//! [`forward`] reads x once and writes y once; [`backward`] reads x and the gradient of y once and writes that of x, and adds up
-//! those of the coefficients in registers, then in the workgroup, then over workgroups in a fixed order. In memory x is `f32`,
-//! `f16` or `bf16`; arithmetic and sums are `f32`.
-//!
-//! Means, the hyper function and the attention's softmax are operations on small arrays, which a framework has: the crate
-//! `dyrelu-burn` puts both together.
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
+#![cfg(feature = "cubecl")]
 #![allow(
     clippy::extra_unused_type_parameters,
     clippy::needless_pass_by_value,
@@ -31,6 +13,8 @@
 )]
 
 mod backward;
+#[cfg(all(test, feature = "cuda-source"))]
+mod cuda;
 mod error;
 mod fold;
 mod formula;
