@@ -6,16 +6,16 @@ mod common;
 use burn::module::Module;
 use burn::tensor::DType;
 use common::{
-    Path, array, assert_close, gradients, parameters, parameters_of, tensor, training_devices,
-    with_parameters,
+    Path, array, assert_close, config, gradients, has_context, parameters, parameters_of, tensor,
+    training_devices, twin, with_parameters,
 };
 use dyrelu::gallery::{
     ARelu, AconC, ApRelu, Apl, DyHead, DyHeadBetween, DyReluA, DyReluB, DyReluC, DyReluNormalised,
     DyShiftMax, DyShiftMaxMicroNet, DyT, DynamicSwish, HardSwish, LeakyRelu, Maxout, MetaAcon,
     OneDynamicPiece, PRelu, Plu, Pwlu, SRelu, SqueezeExcite,
 };
-use dyrelu::{Context, DynamicActivation, dynamic_activation};
-use dyrelu_burn::{Layer, LayerConfig};
+use dyrelu::{DynamicActivation, dynamic_activation};
+use dyrelu_burn::Layer;
 use ndarray::{ArrayD, IxDyn};
 
 #[dynamic_activation(k = 3, share = "spatial+channel", combine = "min")]
@@ -54,35 +54,6 @@ struct OutsideCoefficients;
 #[dynamic_activation(k = 2, share = "none", hyper(context = "external"))]
 struct OutsideC;
 
-/// The options of a layer of 6 channels.
-fn config<A: DynamicActivation>() -> LayerConfig {
-    let groups = A::NEIGHBOURS.iter().any(|neighbour| neighbour.groups != 0);
-    LayerConfig::new(6)
-        .with_hidden(Some(4))
-        .with_groups(groups.then_some(3))
-        .with_context_channels((has_context::<A>() && A::HYPER.layers != 0).then_some(5))
-}
-
-fn twin<A: DynamicActivation, T: dyrelu::Scalar>(config: &LayerConfig) -> dyrelu::Layer<A, T> {
-    let mut builder = A::layer(config.channels).hidden(4).seed(3);
-    if let Some(groups) = config.groups {
-        builder = builder.groups(groups);
-    }
-    if let Some(channels) = config.context_channels {
-        builder = builder.context_channels(channels);
-    }
-    builder.build().unwrap()
-}
-
-/// M of an external context, if the activation has one.
-fn has_context<A: DynamicActivation>() -> bool {
-    let is_dynamic = |source: &dyrelu::Source| matches!(source, dyrelu::Source::Dynamic { .. });
-    A::HYPER.context == Context::External
-        && A::COEFFICIENTS
-            .iter()
-            .any(|coefficient| is_dynamic(&coefficient.source))
-}
-
 /// Numbers from about −2 to 2 without ties.
 fn numbers<T: dyrelu::Scalar>(shape: &[usize], seed: f64) -> ArrayD<T> {
     let mut i = 0.0;
@@ -98,7 +69,7 @@ fn to_f64<T: dyrelu::Scalar>(array: &ArrayD<T>) -> ArrayD<f64> {
 
 /// Values, coefficients and all gradients for one shape of x.
 fn check_shape<A: DynamicActivation, T: dyrelu::Scalar, const D: usize>(shape: [usize; D], dtype: DType) {
-    let config = config::<A>();
+    let config = config::<A>(6);
     let mut ndarray = twin::<A, T>(&config);
     let values = parameters_of(&ndarray);
     let (x, grad_y) = (numbers::<T>(&shape, 0.1), numbers::<T>(&shape, 0.2));

@@ -1,17 +1,23 @@
-//! Layers on a GPU of Burn, or its software driver, against the layer of the ndarray engine in double precision.
+//! Layers on a GPU of Burn, or its software driver, against the layer of the ndarray engine in double precision and against
+//! PyTorch.
 
 mod common;
+mod vectors;
 
 use burn::module::Module;
 use burn::tensor::{DType, Device};
-use common::{Path, array, assert_close, gradients, parameters_of, tensor, with_parameters};
+use common::{
+    Path, array, assert_close, config, gradients, has_context, parameters_of, tensor, twin, with_parameters,
+};
 use dyrelu::gallery::{
-    AconC, ApRelu, DyHead, DyReluA, DyReluB, DyReluC, DyReluNormalised, DyShiftMax, DynamicSwish, HardSwish,
-    MetaAcon, OneDynamicPiece, PRelu,
+    ARelu, AconC, ApRelu, Apl, DyHead, DyHeadBetween, DyReluA, DyReluB, DyReluC, DyReluNormalised,
+    DyShiftMax, DyShiftMaxMicroNet, DyT, DynamicSwish, HardSwish, LeakyRelu, Maxout, MetaAcon,
+    OneDynamicPiece, PRelu, Plu, Pwlu, SRelu, SqueezeExcite,
 };
 use dyrelu::{DynamicActivation, dynamic_activation};
-use dyrelu_burn::{Layer, LayerConfig};
+use dyrelu_burn::Layer;
 use ndarray::{ArrayD, IxDyn};
+use vectors::{Pass, check_vectors};
 
 #[dynamic_activation(k = 3, share = "spatial+channel", combine = "min")]
 struct MinA;
@@ -38,20 +44,21 @@ fn training_devices() -> [(&'static str, Device); 2] {
 
 /// Values and all gradients for one shape of x.
 fn check_shape<A: DynamicActivation, const D: usize>(shape: [usize; D], dtype: DType) {
-    let channels = shape[1];
-    let groups = A::NEIGHBOURS.iter().any(|neighbour| neighbour.groups != 0);
-    let config = LayerConfig::new(channels)
-        .with_hidden(Some(4))
-        .with_groups(groups.then_some(3));
-    let mut builder = A::layer::<f64>(channels).hidden(4).seed(3);
-    if let Some(groups) = config.groups {
-        builder = builder.groups(groups);
-    }
-    let ndarray = builder.build().unwrap();
+    let config = config::<A>(shape[1]);
+    let ndarray = twin::<A, f64>(&config);
     let values = parameters_of(&ndarray);
     let (x, grad_y) = (numbers(&shape, 0.1), numbers(&shape, 0.2));
-    let (expected, cache) = ndarray.forward_train(&x).unwrap();
-    let grads = ndarray.backward(&x, &cache, &grad_y).unwrap();
+    let context = has_context::<A>().then(|| numbers(&[shape[0], config.context_channels.unwrap(), 2], 0.3));
+    let (expected, grads) = {
+        let layer = match &context {
+            Some(context) => ndarray.with_context(context),
+            None => ndarray.bare(),
+        };
+        let layer = layer.unwrap();
+        let (y, cache) = layer.forward_train(&x).unwrap();
+        let grads = layer.backward(&x, &cache, &grad_y).unwrap();
+        (y, grads)
+    };
 
     for (name, device) in training_devices() {
         for path in [Path::Fused, Path::Composed] {
@@ -64,17 +71,31 @@ fn check_shape<A: DynamicActivation, const D: usize>(shape: [usize; D], dtype: D
             };
             let layer: Layer<A> = with_parameters(config.init(&device), &values, DType::F32);
             let x = tensor::<D>(&x, &device, dtype).require_grad();
-            let y = path.forward(&layer, x.clone());
+            let context = context
+                .as_ref()
+                .map(|context| tensor::<3>(context, &device, dtype).require_grad());
+            let y = match &context {
+                Some(context) => path.forward_with(&layer.with_context(context.clone()), x.clone()),
+                None => path.forward(&layer, x.clone()),
+            };
             assert_close(&what("y"), &array(y.clone()), &expected, of_x);
             let tracked = (y * tensor::<D>(&grad_y, &device, dtype)).sum().backward();
             let grad_x = array(x.grad(&tracked).unwrap());
             assert_close(&what("gradient of x"), &grad_x, &grads.x, of_x);
+            if let (Some(context), Some(expected)) = (&context, &grads.context) {
+                let found = array(context.grad(&tracked).unwrap());
+                assert_close(&what("gradient of the context"), &found, expected, of_x);
+            }
             let found = gradients(&layer, &tracked);
             assert_eq!(found.len(), grads.parameters().len(), "{}", what("gradients"));
             for (name, expected) in grads.parameters() {
                 assert_close(&what(name), &found[name], &expected.to_owned(), of_parameters);
             }
-            let plain = path.forward(&layer.valid(), x.inner());
+            let layer = layer.valid();
+            let plain = match context {
+                Some(context) => path.forward_with(&layer.with_context(context.inner()), x.inner()),
+                None => path.forward(&layer, x.inner()),
+            };
             if A::ATTENTION == dyrelu::Attention::Softmax {
                 assert_close(&what("y without gradients"), &array(plain), &expected, of_x);
             }
@@ -102,10 +123,22 @@ activations! {
     dynamic_relu: DyReluA, DyReluB, DyReluC, OneDynamicPiece;
     combinations: MinA, SumC, DynamicSwish;
     normalised: DyReluNormalised;
-    hyper_functions: ApRelu, DyHead;
-    learned: AconC, MetaAcon, PRelu;
-    without_coefficients: HardSwish;
-    without_kernels: DyShiftMax;
+    hyper_functions: ApRelu, DyHead, DyHeadBetween, SqueezeExcite;
+    learned: ARelu, AconC, Apl, DyT, Maxout, MetaAcon, PRelu, Pwlu, SRelu;
+    without_coefficients: HardSwish, LeakyRelu, Plu;
+    without_kernels: DyShiftMax, DyShiftMaxMicroNet;
+}
+
+/// By the kernels only: tensor operations of Burn 0.22.1 with fusion give a wrong gradient of x for the shape `[1, 1, 4]` of some
+/// vectors, if channels are last.
+#[test]
+fn pytorch() {
+    check_vectors(&training_devices().map(|(_, device)| Pass {
+        device,
+        dtype: DType::F32,
+        tolerance: 1e-5,
+        paths: &[Path::Fused],
+    }));
 }
 
 #[test]

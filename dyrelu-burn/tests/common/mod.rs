@@ -3,8 +3,8 @@
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{DType, Device, Gradients, Tensor, TensorData};
-use dyrelu::{DynamicActivation, Scalar};
-use dyrelu_burn::{Layer, WithContext};
+use dyrelu::{Context, DynamicActivation, Scalar, Source};
+use dyrelu_burn::{Layer, LayerConfig, WithContext};
 use ndarray::ArrayD;
 use std::collections::BTreeMap;
 
@@ -139,6 +139,36 @@ impl Path {
             Self::Composed => layer.forward_composed(x),
         }
     }
+}
+
+/// The options of a layer of so many channels.
+pub(crate) fn config<A: DynamicActivation>(channels: usize) -> LayerConfig {
+    let groups = A::NEIGHBOURS.iter().any(|neighbour| neighbour.groups != 0);
+    LayerConfig::new(channels)
+        .with_hidden(Some(4))
+        .with_groups(groups.then_some(3))
+        .with_context_channels((has_context::<A>() && A::HYPER.layers != 0).then_some(5))
+}
+
+/// The layer of the ndarray engine with the same options.
+pub(crate) fn twin<A: DynamicActivation, T: Scalar>(config: &LayerConfig) -> dyrelu::Layer<A, T> {
+    let mut builder = A::layer(config.channels).hidden(4).seed(3);
+    if let Some(groups) = config.groups {
+        builder = builder.groups(groups);
+    }
+    if let Some(channels) = config.context_channels {
+        builder = builder.context_channels(channels);
+    }
+    builder.build().unwrap()
+}
+
+/// Whether the activation has an external context.
+pub(crate) fn has_context<A: DynamicActivation>() -> bool {
+    let is_dynamic = |source: &Source| matches!(source, Source::Dynamic { .. });
+    A::HYPER.context == Context::External
+        && A::COEFFICIENTS
+            .iter()
+            .any(|coefficient| is_dynamic(&coefficient.source))
 }
 
 /// The parameters and running statistics of a layer of the ndarray engine.
