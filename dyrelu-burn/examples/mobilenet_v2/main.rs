@@ -8,7 +8,7 @@
 //! prints a table and draws the learning curves and what the trained activations look like. `--help` lists the options. On
 //! a terminal, Burn shows each training as it goes on; elsewhere, each epoch is a line. A run that was interrupted goes on
 //! after its last epoch, and one that is finished is not repeated. Several processes can share the work, each with some of
-//! the `--activations`.
+//! the `--activations`. With the features `gpu` and `wgpu`, or another GPU backend, `--gpu` trains on the default GPU.
 //!
 //! The networks are generic over their activations. With MobileNetV2, Dynamic ReLU has two pieces where the static
 //! networks have an activation, and one piece after the projections, where they have none, as in the paper. The reference

@@ -73,6 +73,11 @@ pub(crate) struct Options {
     #[arg(long, value_name = "URLS", value_delimiter = ',')]
     pub(crate) servers: Vec<String>,
 
+    /// Train on the default GPU instead of the CPU
+    #[cfg(feature = "gpu")]
+    #[arg(long, conflicts_with = "servers")]
+    pub(crate) gpu: bool,
+
     /// Directory for the results; created if it is missing
     #[arg(long, value_name = "DIR", default_value = "examples/output/mobilenet_v2")]
     pub(crate) output: PathBuf,
@@ -89,6 +94,10 @@ pub(crate) enum Architecture {
 impl Options {
     /// Where to train.
     pub(crate) fn devices(&self) -> Result<Vec<Device>, String> {
+        #[cfg(feature = "gpu")]
+        if self.gpu {
+            return Ok(vec![default_gpu()?.autodiff()]);
+        }
         if self.servers.is_empty() {
             return Ok(vec![Device::flex().autodiff()]);
         }
@@ -136,6 +145,17 @@ impl Options {
             )),
         }
     }
+}
+
+/// Burn's default device, which is a GPU if there is a backend for one.
+#[cfg(feature = "gpu")]
+fn default_gpu() -> Result<Device, String> {
+    let device = Device::default();
+    if device == Device::flex() {
+        return Err("no GPU backend: build with one of the features `cuda`, `metal`, `rocm`, `vulkan`, `webgpu` and `wgpu`"
+            .to_owned());
+    }
+    Ok(device)
 }
 
 fn width(text: &str) -> Result<f64, String> {

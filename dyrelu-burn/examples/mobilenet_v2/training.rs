@@ -148,11 +148,11 @@ fn learner<A: Candidate, P: Candidate>(
         weight_decay,
         ..
     } = plan.training;
-    // On this machine, wherever it is trained: the same network for a seed.
-    let device = Device::flex().autodiff();
-    device.seed(seed);
-    // Parameters would come into being when they are first used, with random numbers in that order.
-    let network = plan.network.init::<A, P>(&device).materialize();
+    // Parameters come into being when they are first used, by the random numbers of the device that they are on then.
+    for device in &plan.devices {
+        device.seed(seed);
+    }
+    let network = plan.network.init::<A, P>(&Device::flex().autodiff());
     let optimizer = ModuleOptimizer::from(SgdOnMatrices::new(momentum, weight_decay));
     Learner::new(network, optimizer, schedule)
 }
