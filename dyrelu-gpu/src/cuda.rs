@@ -6,11 +6,12 @@ use crate::fold::fold_kernel::FoldKernel;
 use crate::forward::forward_kernel::ForwardKernel;
 use crate::grid::UNITS;
 use crate::operands::Operands;
+use cubecl::features::Features;
 use cubecl::ir::{DeviceIdentity, HardwareProperties, MemoryDeviceProperties};
 use cubecl::prelude::*;
 use cubecl::profile::TimingMethod;
 use cubecl::{CompilationError, Compiler, define_kernel};
-use cubecl_cpp::shared::CppCompiler;
+use cubecl_cpp::shared::{CompilationOptions, CppCompiler};
 use cubecl_cpp::target::Cuda;
 use dyrelu::gallery::{
     ARelu, AconC, ApRelu, Apl, DyHead, DyHeadBetween, DyReluA, DyReluB, DyReluC, DyReluNormalised, DyT,
@@ -43,7 +44,7 @@ fn properties() -> Arc<DeviceProperties> {
         cube_mma_reserved_shared_memory: 0,
     };
     let mut properties = DeviceProperties::new(
-        Default::default(),
+        Features::default(),
         MemoryDeviceProperties::new(1 << 32, 512),
         hardware,
         TimingMethod::Device,
@@ -56,7 +57,7 @@ fn properties() -> Arc<DeviceProperties> {
 fn source(kernel: &impl CubeKernel) -> Result<String, CompilationError> {
     let kernel = define_kernel(kernel)?;
     Ok(CppCompiler::<Cuda>::default()
-        .compile(kernel, &Default::default())?
+        .compile(kernel, &CompilationOptions::default())?
         .source)
 }
 
@@ -102,7 +103,7 @@ fn forward<A: DynamicActivation>(vector: usize) -> String {
         (),
         (),
         vector,
-        4,
+        FORWARD_STEPS,
         count,
         Number::F32.elem()
     );
