@@ -9,7 +9,7 @@
 //! whose own time is part of all numbers. Each is the median of many rounds, in which all take turns.
 
 use burn::nn::Relu;
-use burn::tensor::{DType, Device, Distribution, Tensor};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 use dyrelu::DynamicActivation;
 use dyrelu::gallery::{DyReluA, DyReluB, DyReluC, DynamicSwish};
 use dyrelu_burn::{Layer, LayerConfig};
@@ -40,13 +40,9 @@ fn measure<A: DynamicActivation>(shape: [usize; 4], dtype: DType) {
     let layer: Layer<A> = LayerConfig::new(shape[1]).with_reduction(8).init(&tracked);
     let valid = burn::module::Module::valid(&layer);
     let relu = Relu::new();
-    let normal = Distribution::Normal(0.0, 1.0);
-    let x = Tensor::<4>::random(shape, normal, &plain).cast(dtype);
-    let leaf = Tensor::<4>::random(shape, normal, &tracked)
-        .cast(dtype)
-        .detach()
-        .require_grad();
-    let g = Tensor::<4>::random(shape, normal, &tracked).cast(dtype);
+    let x = waves(shape, 0.7, &plain).cast(dtype);
+    let leaf = waves(shape, 0.7, &tracked).cast(dtype).detach().require_grad();
+    let g = waves(shape, 0.3, &tracked).cast(dtype);
 
     let both = |y: Tensor<4>| {
         let grads = (y * g.clone()).sum().backward();
@@ -80,4 +76,10 @@ fn measure<A: DynamicActivation>(shape: [usize; 4], dtype: DType) {
         composed / kernels,
         both_composed / both_kernels,
     );
+}
+
+/// Numbers of both signs without a pattern.
+fn waves(shape: [usize; 4], frequency: f64, device: &Device) -> Tensor<4> {
+    let numbers = (0..shape.iter().product()).map(|i: usize| (i as f64 * (i as f64).sqrt() * frequency).sin());
+    Tensor::from_data(TensorData::new(numbers.collect::<Vec<_>>(), shape), device)
 }
