@@ -18,7 +18,9 @@
 //! those of the coefficients in registers, then in the workgroup, then over workgroups in a fixed order. In memory x is `f32`,
 //! `f16` or `bf16`; arithmetic and sums are `f32`.
 //!
-//! Means, the hyper function and the attention's softmax are operations on small arrays, which a framework has: the crate
+//! [`means`] reads x once, and [`add_gradient_of_means`] adds what comes back through them.
+//!
+//! The hyper function and the attention's softmax are operations on small arrays, which a framework has: the crate
 //! `dyrelu-burn` puts both together.
 #![forbid(unsafe_code)]
 #![allow(
@@ -36,6 +38,7 @@ mod fold;
 mod formula;
 mod forward;
 mod grid;
+mod means;
 mod operands;
 mod recorded;
 
@@ -43,4 +46,5 @@ pub use backward::{Gradients, backward};
 pub use cubecl;
 pub use error::Error;
 pub use forward::forward;
-pub use operands::{Number, Operands, supports};
+pub use means::{add_gradient_of_means, means};
+pub use operands::{Number, Operands, Rows, supports};
