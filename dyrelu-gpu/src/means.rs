@@ -54,17 +54,17 @@ fn means_kernel<F: Float, N: Size>(
     let tile = CUBE_POS % tiles;
     let row = CUBE_POS / tiles * CUBE_DIM_Y as usize + UNIT_POS_Y as usize;
     let first = tile * steps * CUBE_DIM_X as usize + UNIT_POS_X as usize;
-    let mut sums = Array::<Vector<f32, N>>::new(1usize);
-    sums[0] = Vector::new(0.0);
+    let mut sum = Vector::<f32, N>::new(0.0);
     if row < rows {
         for step in 0..steps {
             let position = first + step * CUBE_DIM_X as usize;
             if position < vectors {
-                sums[0] += Vector::<f32, N>::cast_from(x[row * vectors + position]);
+                sum += Vector::<f32, N>::cast_from(x[row * vectors + position]);
             }
         }
     }
-    sums[0] *= Vector::new(factor);
+    let mut sums = Array::<Vector<f32, N>>::new(1usize);
+    sums[0] = sum * Vector::new(factor);
     add_up_cube(&sums, parts, row < rows, row * tiles + tile, width, 1usize);
 }
 
