@@ -68,26 +68,20 @@ fn means_kernel<F: Float, N: Size>(
     add_up_cube(&sums, parts, row < rows, row * tiles + tile, width, 1usize);
 }
 
-/// The gradient of x: what it is without the path through the means, and the gradient of its row's mean divided by the row's
-/// length.
+/// Adds to the gradient of x, in place, what comes through the means: the gradient of its row's mean divided by the row's length.
 ///
 /// # Errors
 ///
 /// [`Error`], when an array is smaller than the rows are.
-pub fn add_gradient_of_means(
-    client: &Client,
-    grad_x: Rows<'_>,
-    grad_means: &Handle,
-) -> Result<Handle, Error> {
+pub fn add_gradient_of_means(client: &Client, grad_x: Rows<'_>, grad_means: &Handle) -> Result<(), Error> {
     grad_x.check("gradient of x")?;
     check_size(
         "gradient of the means",
         grad_x.rows * size_of::<f32>(),
         grad_means,
     )?;
-    let sum = client.empty(grad_x.size());
     if grad_x.elements() == 0 {
-        return Ok(sum);
+        return Ok(());
     }
     let grid = Grid::new(client, grad_x, VECTOR, UNITS, STEPS);
     add_kernel::launch(
@@ -97,7 +91,6 @@ pub fn add_gradient_of_means(
         grid.vector,
         grad_x.buffer(grid.vector),
         buffer(grad_means, grad_x.rows),
-        buffer(&sum, grad_x.elements() / grid.vector),
         grad_x.rows,
         grid.vectors,
         grid.tiles(),
@@ -105,14 +98,13 @@ pub fn add_gradient_of_means(
         grid.steps,
         grad_x.number.elem(),
     );
-    Ok(sum)
+    Ok(())
 }
 
 #[cube(launch)]
 fn add_kernel<F: Float, N: Size>(
-    grad_x: &[Vector<F, N>],
+    grad_x: &mut [Vector<F, N>],
     grad_means: &[f32],
-    sum: &mut [Vector<F, N>],
     rows: usize,
     vectors: usize,
     tiles: usize,
@@ -128,7 +120,7 @@ fn add_kernel<F: Float, N: Size>(
             let position = first + step * CUBE_DIM_X as usize;
             if position < vectors {
                 let i = row * vectors + position;
-                sum[i] = Vector::cast_from(Vector::<f32, N>::cast_from(grad_x[i]) + of_mean);
+                grad_x[i] = Vector::cast_from(Vector::<f32, N>::cast_from(grad_x[i]) + of_mean);
             }
         }
     }

@@ -93,7 +93,12 @@ impl Lazy {
         outputs.pop().expect("one output")
     }
 
-    fn run(&self, array: &CubeTensor, grad_means: Option<&CubeTensor>) -> Result<CubeTensor, Error> {
+    fn run(&self, array: CubeTensor, grad_means: Option<&CubeTensor>) -> Result<CubeTensor, Error> {
+        // Nobody else has the gradient of x, unless an observer of Burn's queue does.
+        let array = match grad_means {
+            Some(_) if !array.can_mut() => array.copy(),
+            _ => array,
+        };
         let [samples, channels, positions] = array.meta.shape().dims();
         let rows = Rows {
             rows: samples * channels,
@@ -101,18 +106,18 @@ impl Lazy {
             number: number(array.dtype).expect("`supports` has asked"),
             values: &array.handle,
         };
-        let handle = match grad_means {
-            None => means(&array.client, rows)?,
-            Some(grad_means) => add_gradient_of_means(&array.client, rows, &grad_means.handle)?,
-        };
-        let (client, device) = (array.client.clone(), array.device.clone());
-        let TensorIr { shape, dtype, .. } = &self.output;
+        if let Some(grad_means) = grad_means {
+            add_gradient_of_means(&array.client, rows, &grad_means.handle)?;
+            return Ok(array);
+        }
+        let means = means(&array.client, rows)?;
+        let (shape, dtype) = (self.output.shape.clone(), self.output.dtype);
         Ok(CubeTensor::new_contiguous(
-            client,
-            device,
-            shape.clone(),
-            handle,
-            *dtype,
+            array.client,
+            array.device,
+            shape,
+            means,
+            dtype,
         ))
     }
 }
@@ -123,7 +128,7 @@ impl Operation<Runtime> for Lazy {
         let array = read(&self.array);
         let grad_means = self.grad_means.as_ref().map(read);
         let output = self
-            .run(&array, grad_means.as_ref())
+            .run(array, grad_means.as_ref())
             .map_err(|error| ExecutionError::generic(error.to_string()))?;
         handles.register_float_tensor::<CubeBackend>(&self.output.id, output);
         Ok(())
