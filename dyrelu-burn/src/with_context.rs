@@ -6,7 +6,7 @@ use crate::composed::{self, cast, wide};
 use crate::fused;
 #[cfg(feature = "gpu")]
 use crate::gpu;
-use burn::tensor::Tensor;
+use burn::tensor::{DType, Tensor};
 use dyrelu_core::kernels::piecewise::PieceSet;
 use dyrelu_core::{DynamicActivation, Error, Sharing, has_external_context, is_static, sets};
 
@@ -114,7 +114,7 @@ impl<A: DynamicActivation> WithContext<'_, A> {
         }
         let shape = x.dims();
         let x = with_one_spatial_axis(x);
-        let context = self.context_of(&x);
+        let context = self.context_of(&x, composed::pool::<A>);
         let coefficients = composed::coefficients::<A>(&self.layer.parameters, context, wide(x.dtype()));
         let coefficients: Vec<Vec<_>> = coefficients
             .into_iter()
@@ -137,7 +137,8 @@ impl<A: DynamicActivation> WithContext<'_, A> {
         self.check(&x);
         let (device, dtype) = (x.device(), wide(x.dtype()));
         let samples = if is_static::<A>() { 1 } else { x.dims()[0] };
-        self.packed_coefficients(&with_one_spatial_axis(x), samples)
+        let context = self.context_of(&with_one_spatial_axis(x), composed::pool::<A>);
+        self.packed_coefficients(context, dtype, samples)
             .unwrap_or_else(|| {
                 Tensor::empty(
                     [samples, sets::<A>(self.layer.config().channels), 0, A::Pieces::K],
@@ -146,18 +147,21 @@ impl<A: DynamicActivation> WithContext<'_, A> {
             })
     }
 
-    /// The coefficients for x in one tensor `[N, C or 1, P, K]`, if there are any; those that all samples share, as often as there
-    /// are `samples`.
-    pub(crate) fn packed_coefficients(&self, x: &Tensor<3>, samples: usize) -> Option<Tensor<4>> {
-        let context = self.context_of(x);
+    /// The coefficients for a context in one tensor `[N, C or 1, P, K]`, if there are any; those that all samples share, as often
+    /// as there are `samples`.
+    pub(crate) fn packed_coefficients(
+        &self,
+        context: Option<Tensor<2>>,
+        dtype: DType,
+        samples: usize,
+    ) -> Option<Tensor<4>> {
         let dynamic = context
             .clone()
             .and_then(|context| composed::dynamic_coefficients::<A>(&self.layer.parameters, context));
         if dynamic.is_some() {
             return dynamic;
         }
-        let coefficients =
-            composed::coefficients::<A>(&self.layer.parameters, context, wide(x.dtype())).into_iter();
+        let coefficients = composed::coefficients::<A>(&self.layer.parameters, context, dtype).into_iter();
         let coefficients = coefficients.map(|pieces| {
             let pieces = pieces.into_iter();
             let pieces =
@@ -180,13 +184,17 @@ impl<A: DynamicActivation> WithContext<'_, A> {
             .map(|attention| attention.squeeze_dim(1))
     }
 
-    /// What the hyper function sees, if there is one.
-    fn context_of(&self, x: &Tensor<3>) -> Option<Tensor<2>> {
+    /// What the hyper function sees, if there is one; `pool` makes it from x.
+    pub(crate) fn context_of(
+        &self,
+        x: &Tensor<3>,
+        pool: impl FnOnce(&Tensor<3>) -> Tensor<2>,
+    ) -> Option<Tensor<2>> {
         let dtype = wide(x.dtype());
         match &self.context {
             _ if is_static::<A>() => None,
             Some(context) => Some(composed::mean(cast(context.clone(), dtype))),
-            None => Some(composed::pool::<A>(cast(x.clone(), dtype))),
+            None => Some(pool(x)),
         }
     }
 

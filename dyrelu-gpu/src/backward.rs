@@ -14,13 +14,13 @@ use dyrelu_core::DynamicActivation;
 const REGISTERS: usize = 64;
 
 /// The numbers that a unit reads at once.
-const VECTOR: usize = 4;
+pub(crate) const VECTOR: usize = 4;
 
 /// The units that share a row: fewer than a cube has, so that they add up more themselves, and then in fewer steps together.
-const WIDTH: u32 = 64;
+pub(crate) const WIDTH: u32 = 64;
 
 /// The vectors that a unit adds up before the units of a cube do.
-const STEPS: usize = 16;
+pub(crate) const STEPS: usize = 16;
 
 /// The same in mode C, where a unit also has the sums of so many gradients of the attention.
 const STEPS_WITH_ATTENTION: usize = 8;
@@ -30,6 +30,9 @@ const CHANNELS: usize = 16;
 
 /// The sums that the units of a cube add up at once.
 const TOGETHER: usize = 8;
+
+/// A unit adds up two to the power of so many sums of others at once: units wait for each other less often than by halving.
+const RADIX_LOG2: u32 = 3;
 
 /// The gradients of [`forward`](crate::forward).
 #[derive(Debug, Clone)]
@@ -87,7 +90,7 @@ pub fn backward<A: DynamicActivation>(
             },
         )
     };
-    let grid = Grid::new(client, operands, vector, WIDTH, steps);
+    let grid = Grid::new(client, operands.x_rows(), vector, WIDTH, steps);
     let (rows, tiles) = (operands.rows(), grid.tiles());
     let teams = group.sets.div_ceil(group.members).next_multiple_of(grid.height());
     // A kernel has all its arguments, whether it uses them or not.
@@ -100,7 +103,7 @@ pub fn backward<A: DynamicActivation>(
         cubes(client, group.samples * teams / grid.height() * tiles),
         grid.cube_dim(),
         grid.vector,
-        operands.x(grid.vector),
+        operands.x_rows().buffer(grid.vector),
         buffer(grad_y, operands.elements() / grid.vector),
         operands.coefficients::<A>().into(),
         operands.attention(grid.vector).into(),
@@ -232,7 +235,7 @@ pub(crate) fn backward_kernel<A: DynamicActivation, F: Float, N: Size>(
 
 /// Adds up the sums of the units that share a row, and stores them as a part.
 #[cube]
-fn add_up_cube<N: Size>(
+pub(crate) fn add_up_cube<N: Size>(
     sums: &Array<Vector<f32, N>>,
     parts: &mut [f32],
     is_row: bool,
@@ -254,13 +257,18 @@ fn add_up_cube<N: Size>(
         }
         sync_cube();
         #[unroll]
-        for halving in 0..comptime![width.ilog2()] {
-            let half = comptime![width >> (halving + 1)];
-            if UNIT_POS_X < half {
+        for level in 0..comptime![width.ilog2().div_ceil(RADIX_LOG2)] {
+            let left = comptime![width >> (level * RADIX_LOG2)];
+            let next = comptime![(left >> RADIX_LOG2).max(1)];
+            if UNIT_POS_X < next {
                 #[unroll]
                 for j in 0..together {
-                    let other = shared[j * units + pos + half as usize];
-                    shared[j * units + pos] += other;
+                    let mut sum = shared[j * units + pos];
+                    #[unroll]
+                    for i in 1..comptime![left / next] {
+                        sum += shared[j * units + pos + (i * next) as usize];
+                    }
+                    shared[j * units + pos] = sum;
                 }
             }
             sync_cube();

@@ -25,13 +25,13 @@ pub fn forward<A: DynamicActivation>(client: &Client, operands: &Operands<'_>) -
     if operands.elements() == 0 {
         return Ok(y);
     }
-    let grid = Grid::new(client, operands, VECTOR, UNITS, STEPS);
+    let grid = Grid::new(client, operands.x_rows(), VECTOR, UNITS, STEPS);
     forward_kernel::launch::<A>(
         client,
         grid.cube_count(client),
         grid.cube_dim(),
         grid.vector,
-        operands.x(grid.vector),
+        operands.x_rows().buffer(grid.vector),
         operands.coefficients::<A>().into(),
         operands.attention(grid.vector).into(),
         buffer(&y, operands.elements() / grid.vector),

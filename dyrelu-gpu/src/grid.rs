@@ -1,6 +1,6 @@
 //! [`Grid`]: how rows are shared out among the units of a device.
 
-use crate::operands::Operands;
+use crate::operands::Rows;
 use cubecl::prelude::*;
 use cubecl::server::CubeCountSelection;
 
@@ -26,16 +26,12 @@ pub(crate) struct Grid {
 
 impl Grid {
     /// For vectors of up to `limit` numbers, up to `width` units for a row, and up to `steps` vectors for a unit.
-    pub(crate) fn new(
-        client: &Client,
-        operands: &Operands<'_>,
-        limit: usize,
-        width: u32,
-        steps: usize,
-    ) -> Self {
-        let (rows, len) = (operands.rows(), operands.len);
+    pub(crate) fn new(client: &Client, rows: Rows<'_>, limit: usize, width: u32, steps: usize) -> Self {
+        let Rows {
+            rows, len, number, ..
+        } = rows;
         let vector = client
-            .io_optimized_vector_sizes(operands.number.size())
+            .io_optimized_vector_sizes(number.size())
             .filter(|vector| *vector <= limit && len.is_multiple_of(*vector))
             .max()
             .unwrap_or(1);

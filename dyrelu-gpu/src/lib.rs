@@ -20,6 +20,7 @@ mod fold;
 mod formula;
 mod forward;
 mod grid;
+mod means;
 mod operands;
 mod recorded;
 
@@ -27,4 +28,5 @@ pub use backward::{Gradients, backward};
 pub use cubecl;
 pub use error::Error;
 pub use forward::forward;
-pub use operands::{Number, Operands, supports};
+pub use means::{add_gradient_of_means, means};
+pub use operands::{Number, Operands, Rows, supports};

@@ -28,6 +28,43 @@ pub struct Operands<'a> {
     pub attention: Option<&'a Handle>,
 }
 
+/// An array `[rows, len]` in a device's memory, contiguous.
+#[derive(Debug, Clone, Copy)]
+pub struct Rows<'a> {
+    /// How many there are.
+    pub rows: usize,
+    /// The elements of each.
+    pub len: usize,
+    /// How they are stored.
+    pub number: Number,
+    /// The elements.
+    pub values: &'a Handle,
+}
+
+impl Rows<'_> {
+    pub(crate) fn elements(&self) -> usize {
+        self.rows * self.len
+    }
+
+    /// The size of the array.
+    pub(crate) fn size(&self) -> usize {
+        self.elements() * self.number.size()
+    }
+
+    /// The elements as vectors of this size.
+    pub(crate) fn buffer(&self, vector: usize) -> BufferArg {
+        buffer(self.values, self.elements() / vector)
+    }
+
+    pub(crate) fn check(&self, what: &'static str) -> Result<(), Error> {
+        let elements = self.elements();
+        if u32::try_from(elements).is_err() {
+            return Err(Error::Elements { elements });
+        }
+        check_size(what, self.size(), self.values)
+    }
+}
+
 /// How a number is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Number {
@@ -87,11 +124,7 @@ impl Operands<'_> {
             let (name, number) = (A::NAME, self.number);
             return Err(Error::Unsupported { name, number });
         }
-        let elements = self.elements();
-        if u32::try_from(elements).is_err() {
-            return Err(Error::Elements { elements });
-        }
-        check_size("x", self.size(), self.x)?;
+        self.x_rows().check("x")?;
         let coefficients = self.rows() * Self::coefficients_of_set::<A>() * size_of::<f32>();
         match self.coefficients {
             Some(handle) => check_size("coefficients", coefficients, handle)?,
@@ -116,9 +149,14 @@ impl Operands<'_> {
         Err(Error::Attention { expected, found })
     }
 
-    /// x as vectors of this size.
-    pub(crate) fn x(&self, vector: usize) -> BufferArg {
-        buffer(self.x, self.elements() / vector)
+    /// x with a row for each set.
+    pub(crate) fn x_rows(&self) -> Rows<'_> {
+        Rows {
+            rows: self.rows(),
+            len: self.len,
+            number: self.number,
+            values: self.x,
+        }
     }
 
     pub(crate) fn coefficients<A: DynamicActivation>(&self) -> Option<BufferArg> {

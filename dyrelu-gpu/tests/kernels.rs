@@ -15,7 +15,7 @@ use dyrelu::gallery::{
 use dyrelu::kernels::Level;
 use dyrelu::kernels::piecewise::{self, PieceSet};
 use dyrelu::{DynamicActivation, Sharing, dynamic_activation};
-use dyrelu_gpu::{Error, Number, Operands, backward, forward};
+use dyrelu_gpu::{Error, Number, Operands, Rows, add_gradient_of_means, backward, forward, means};
 use half::{bf16, f16};
 
 #[dynamic_activation(k = 1, share = "spatial")]
@@ -425,4 +425,45 @@ fn errors() {
 fn nothing() {
     check::<DyReluB>(Case::new(0, 3, 7));
     check::<DyReluC>(Case::new(2, 3, 0));
+}
+
+#[test]
+fn means_and_their_gradient() {
+    let client = Device::default().client();
+    for (samples, channels, positions, number) in [
+        (2, 3, 1, Number::F32),
+        (3, 5, 49, Number::F32),
+        (2, 7, 3136, Number::F32),
+        (1, 2, 20_001, Number::F32),
+        (2, 7, 196, Number::F16),
+    ] {
+        let case = Case {
+            number,
+            ..Case::new(samples, channels, positions)
+        };
+        let rows = samples * channels;
+        let (x, grad_means) = (case.round(input(rows * positions, 1)), input(rows, 2));
+        let values = case.upload(&client, &x);
+        let array = Rows {
+            rows,
+            len: positions,
+            number,
+            values: &values,
+        };
+        let mean = |row: &[f64]| row.iter().sum::<f64>() / positions as f64;
+        let expected: Vec<f64> = x.chunks_exact(positions).map(mean).collect();
+        let found = widen(&client.read_one(means(&client, array).unwrap()).unwrap());
+        assert_slices_close(&format!("{case:?}: means"), &found, &expected, 1e-5);
+
+        let share = |i: usize| grad_means[i / positions] / positions as f64;
+        let expected: Vec<f64> = x.iter().enumerate().map(|(i, x)| x + share(i)).collect();
+        add_gradient_of_means(&client, array, &upload(&client, &grad_means)).unwrap();
+        let found = case.download(&client, values.clone());
+        assert_slices_close(
+            &format!("{case:?}: gradient"),
+            &found,
+            &expected,
+            case.tolerance(),
+        );
+    }
 }

@@ -30,8 +30,9 @@ pub(crate) fn cast<const D: usize>(tensor: Tensor<D>, dtype: DType) -> Tensor<D>
     }
 }
 
-/// What the hyper function sees of x, `[N, C, S]`: the means of its channels or of their halves, `[N, M]`.
-pub(crate) fn pool<A: DynamicActivation>(x: Tensor<3>) -> Tensor<2> {
+/// What the hyper function sees of x, `[N, C, S]`: the means of its channels or of their halves, `[N, M]`, of a [wide] type.
+pub(crate) fn pool<A: DynamicActivation>(x: &Tensor<3>) -> Tensor<2> {
+    let x = cast(x.clone(), wide(x.dtype()));
     if !matches!(A::HYPER.context, Context::PooledHalves) {
         return mean(x);
     }

@@ -9,15 +9,15 @@ use burn_cubecl::fusion::FusionCubeRuntime;
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 use burn_fusion::custom::{CustomOpIr, HandleContainer, Operation, OperationIr, StreamId, TensorIr};
-use burn_fusion::{ExecutionError, FusionBackend, FusionRuntime, FusionTensor};
+use burn_fusion::{Client, ExecutionError, FusionBackend, FusionRuntime, FusionTensor};
 use core::any::type_name;
 use core::fmt;
 use core::marker::PhantomData;
 use dyrelu_core::DynamicActivation;
 use dyrelu_gpu::{Error, Gradients, Operands, backward, forward};
 
-type Runtime = <CubeBackend as FusionBackend>::FusionRuntime;
-type Handles = HandleContainer<<Runtime as FusionRuntime>::FusionHandle>;
+pub(super) type Runtime = <CubeBackend as FusionBackend>::FusionRuntime;
+pub(super) type Handles = HandleContainer<<Runtime as FusionRuntime>::FusionHandle>;
 
 /// A tensor that may not have been computed yet.
 pub(super) type LazyTensor = FusionTensor<FusionCubeRuntime>;
@@ -54,10 +54,6 @@ impl<A: DynamicActivation> Lazy<A> {
         outputs: Vec<(Shape, DType)>,
     ) -> Vec<LazyTensor> {
         let client = inputs.x.client.clone();
-        let outputs = outputs.into_iter();
-        let outputs: Vec<_> = outputs
-            .map(|(shape, dtype)| TensorIr::uninit(client.create_empty_handle(), shape, dtype))
-            .collect();
         let inputs = inputs.map(LazyTensor::into_ir);
         let grad_y = grad_y.map(LazyTensor::into_ir);
         let all: Vec<_> = inputs
@@ -67,14 +63,12 @@ impl<A: DynamicActivation> Lazy<A> {
             .flatten()
             .chain(grad_y.clone())
             .collect();
-        let operation = OperationIr::Custom(CustomOpIr::new(type_name::<Self>(), &all, &outputs));
-        let lazy = Self {
+        register(&client, &all, outputs, type_name::<Self>(), |outputs| Self {
             inputs,
             grad_y,
             outputs,
             activation: PhantomData,
-        };
-        client.register(StreamId::current(), operation, lazy)
+        })
     }
 
     fn run(&self, handles: &mut Handles) -> Result<Vec<CubeTensor>, Error> {
@@ -114,6 +108,22 @@ impl<A: DynamicActivation> Lazy<A> {
         };
         Ok(results.map(tensor).collect())
     }
+}
+
+/// Puts an operation in the queue that is made for its outputs, and gives these.
+pub(super) fn register<O: Operation<Runtime> + 'static>(
+    client: &Client<FusionCubeRuntime>,
+    inputs: &[TensorIr],
+    outputs: impl IntoIterator<Item = (Shape, DType)>,
+    name: &'static str,
+    operation: impl FnOnce(Vec<TensorIr>) -> O,
+) -> Vec<LazyTensor> {
+    let outputs = outputs.into_iter();
+    let outputs: Vec<_> = outputs
+        .map(|(shape, dtype)| TensorIr::uninit(client.create_empty_handle(), shape, dtype))
+        .collect();
+    let description = OperationIr::Custom(CustomOpIr::new(name, inputs, &outputs));
+    client.register(StreamId::current(), description, operation(outputs))
 }
 
 impl<A: DynamicActivation> Operation<Runtime> for Lazy<A> {

@@ -1,6 +1,7 @@
 //! [`Operation`]: the activation as one operation of Burn's autodiff.
 
 use super::lazy::{Lazy, LazyTensor};
+use super::means::Held;
 use burn::backend::Autodiff;
 use burn::backend::autodiff::NodeId;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
@@ -61,7 +62,11 @@ type Tracked<C> = FloatTensor<Autodiff<Cube, C>>;
 
 impl<A: DynamicActivation> Operation<A> {
     /// y as a node of the graph.
-    pub(super) fn track<C: CheckpointStrategy>(self, inputs: &Inputs<Tracked<C>>) -> Tracked<C> {
+    pub(super) fn track<C: CheckpointStrategy>(
+        self,
+        inputs: &Inputs<Tracked<C>>,
+        held: Option<Held>,
+    ) -> Tracked<C> {
         let y = Lazy::<A>::forward(inputs.as_ref().map(|input| input.primitive().clone()));
         let nodes = inputs.as_ref().into_array().map(|input| match input {
             Some(input) => input.node(),
@@ -80,23 +85,41 @@ impl<A: DynamicActivation> Operation<A> {
         match preparation.stateful() {
             OpsKind::Tracked(mut preparation) => {
                 let inputs = inputs.as_ref().map(|input| preparation.checkpoint(input));
-                preparation.finish(inputs, y)
+                preparation.finish(State { inputs, held }, y)
             }
             OpsKind::UnTracked(preparation) => preparation.finish(y),
         }
     }
 }
 
-impl<A: DynamicActivation> Backward<Cube, 3> for Operation<A> {
-    type State = Inputs<NodeId>;
+/// What the backward pass needs.
+#[derive(Debug, Clone)]
+pub(super) struct State {
+    inputs: Inputs<NodeId>,
+    /// Who tells Burn the gradient of x, if not this operation.
+    held: Option<Held>,
+}
 
-    fn backward(self, ops: Ops<Inputs<NodeId>, 3>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
-        let inputs = ops
-            .state
-            .map(|node| checkpointer.retrieve_node_output::<LazyTensor>(node));
+impl<A: DynamicActivation> Backward<Cube, 3> for Operation<A> {
+    type State = State;
+
+    fn backward(self, ops: Ops<State, 3>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
+        let State { inputs, held } = ops.state;
+        let inputs = inputs.map(|node| checkpointer.retrieve_node_output::<LazyTensor>(node));
         let grad_y = grads.consume::<Cube>(&ops.node);
-        let gradients = Lazy::<A>::backward(inputs, grad_y);
-        for (parent, gradient) in ops.parents.into_iter().zip(gradients.into_array()) {
+        let Inputs {
+            x,
+            coefficients,
+            attention,
+        } = Lazy::<A>::backward(inputs, grad_y);
+        let x = match held {
+            Some(held) => {
+                held.put(x);
+                None
+            }
+            None => Some(x),
+        };
+        for (parent, gradient) in ops.parents.into_iter().zip([x, coefficients, attention]) {
             if let (Some(parent), Some(gradient)) = (parent, gradient) {
                 grads.register::<Cube>(parent.id, gradient);
             }
