@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::{DType, Device, Tensor, TensorData};
-use dyrelu::safetensors::SafeTensors;
+use dyrelu::safetensors::{Dtype, SafeTensors};
 use dyrelu::{Convention, DynamicActivation, dynamic_activation};
 use dyrelu_burn::{Layer, LayerConfig};
 use std::path::PathBuf;
@@ -20,19 +20,16 @@ struct DyReluC;
 /// A tensor of a file, as `f64`.
 fn read(tensors: &SafeTensors<'_>, name: &str) -> TensorData {
     let tensor = tensors.tensor(name).unwrap();
-    let values: Vec<f64> = match tensor.dtype() {
-        dyrelu::safetensors::Dtype::F64 => {
-            let numbers = tensor.data().chunks_exact(8);
-            numbers
-                .map(|bytes| f64::from_le_bytes(bytes.try_into().unwrap()))
-                .collect()
-        }
-        _ => {
-            let numbers = tensor.data().chunks_exact(4);
-            numbers
-                .map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap()).into())
-                .collect()
-        }
+    let values: Vec<f64> = if tensor.dtype() == Dtype::F64 {
+        let numbers = tensor.data().chunks_exact(8);
+        numbers
+            .map(|bytes| f64::from_le_bytes(bytes.try_into().unwrap()))
+            .collect()
+    } else {
+        let numbers = tensor.data().chunks_exact(4);
+        numbers
+            .map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap()).into())
+            .collect()
     };
     TensorData::new(values, tensor.shape().to_vec())
 }
