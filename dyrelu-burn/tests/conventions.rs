@@ -46,7 +46,11 @@ fn check<A: DynamicActivation, const D: usize>(file: &str, convention: Conventio
     let expected = Tensor::<D>::from_data(read(&io, &format!("{prefix}y")), (&device, DType::F32));
 
     let mut act: Layer<A> = LayerConfig::new(8).with_hidden(Some(2)).init(&device);
+    let examined = act.examine_tensors(convention, &tensors, prefix).unwrap();
     let report = act.load_tensors_as(convention, &tensors, prefix).unwrap();
+    assert_eq!(examined.to_string(), report.to_string());
+    let nothing = act.examine_tensors(convention, &tensors, "nothing.").unwrap();
+    assert!(nothing.used.is_empty() && nothing.problems.len() >= 4);
     assert!(report.used.len() >= 4 && !report.ignored.is_empty());
 
     let largest = |y: Tensor<D>| y.abs().max().into_scalar::<f32>();
