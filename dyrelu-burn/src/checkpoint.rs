@@ -49,13 +49,39 @@ impl<A: DynamicActivation> Layer<A> {
         }
     }
 
+    /// What [`load_tensors_as`](Self::load_tensors_as) would make of each tensor of a checkpoint: all problems at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`LayerConfig::try_init`](crate::LayerConfig::try_init), for options that make no layer of the ndarray engine.
+    pub fn examine_tensors(
+        &self,
+        convention: Convention,
+        tensors: &SafeTensors<'_>,
+        prefix: &str,
+    ) -> Result<Report, Error> {
+        Ok(match self.parameters.dtype() {
+            Some(DType::F64) => self
+                .unloaded::<f64>()?
+                .examine_tensors(convention, tensors, prefix),
+            _ => self
+                .unloaded::<f32>()?
+                .examine_tensors(convention, tensors, prefix),
+        })
+    }
+
+    /// A layer of the ndarray engine with the same options.
+    fn unloaded<T: Scalar>(&self) -> Result<dyrelu_core::Layer<A, T>, Error> {
+        self.config().builder().build()
+    }
+
     fn load<T: Scalar + Element>(
         &mut self,
         convention: Convention,
         tensors: &SafeTensors<'_>,
         prefix: &str,
     ) -> Result<Report, Error> {
-        let mut loaded = self.config().builder::<A, T>().build()?;
+        let mut loaded = self.unloaded::<T>()?;
         let report = loaded.load_tensors_as(convention, tensors, prefix)?;
         let values = loaded.parameters().map(|(_, values)| {
             TensorData::new(

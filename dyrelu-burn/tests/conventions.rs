@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::{DType, Device, Tensor, TensorData};
-use dyrelu::safetensors::SafeTensors;
+use dyrelu::safetensors::{Dtype, SafeTensors};
 use dyrelu::{Convention, DynamicActivation, dynamic_activation};
 use dyrelu_burn::{Layer, LayerConfig};
 use std::path::PathBuf;
@@ -20,19 +20,16 @@ struct DyReluC;
 /// A tensor of a file, as `f64`.
 fn read(tensors: &SafeTensors<'_>, name: &str) -> TensorData {
     let tensor = tensors.tensor(name).unwrap();
-    let values: Vec<f64> = match tensor.dtype() {
-        dyrelu::safetensors::Dtype::F64 => {
-            let numbers = tensor.data().chunks_exact(8);
-            numbers
-                .map(|bytes| f64::from_le_bytes(bytes.try_into().unwrap()))
-                .collect()
-        }
-        _ => {
-            let numbers = tensor.data().chunks_exact(4);
-            numbers
-                .map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap()).into())
-                .collect()
-        }
+    let values: Vec<f64> = if tensor.dtype() == Dtype::F64 {
+        let numbers = tensor.data().chunks_exact(8);
+        numbers
+            .map(|bytes| f64::from_le_bytes(bytes.try_into().unwrap()))
+            .collect()
+    } else {
+        let numbers = tensor.data().chunks_exact(4);
+        numbers
+            .map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap()).into())
+            .collect()
     };
     TensorData::new(values, tensor.shape().to_vec())
 }
@@ -49,7 +46,11 @@ fn check<A: DynamicActivation, const D: usize>(file: &str, convention: Conventio
     let expected = Tensor::<D>::from_data(read(&io, &format!("{prefix}y")), (&device, DType::F32));
 
     let mut act: Layer<A> = LayerConfig::new(8).with_hidden(Some(2)).init(&device);
+    let examined = act.examine_tensors(convention, &tensors, prefix).unwrap();
     let report = act.load_tensors_as(convention, &tensors, prefix).unwrap();
+    assert_eq!(examined.to_string(), report.to_string());
+    let nothing = act.examine_tensors(convention, &tensors, "nothing.").unwrap();
+    assert!(nothing.used.is_empty() && nothing.problems.len() >= 4);
     assert!(report.used.len() >= 4 && !report.ignored.is_empty());
 
     let largest = |y: Tensor<D>| y.abs().max().into_scalar::<f32>();

@@ -38,7 +38,11 @@ fn check<A: DynamicActivation>(
     };
     let vb = VarBuilder::from_varmap(&vars, dtype, &Device::Cpu);
     let mut act = layer::<A>(&config, vb.pp("act")).unwrap();
+    let examined = act.examine_tensors(convention, &tensors, prefix).unwrap();
     let report = act.load_tensors_as(convention, &tensors, prefix).unwrap();
+    assert_eq!(examined.to_string(), report.to_string());
+    let nothing = act.examine_tensors(convention, &tensors, "nothing.").unwrap();
+    assert!(nothing.used.is_empty() && nothing.problems.len() >= 4);
     assert!(report.used.len() >= 4 && !report.ignored.is_empty());
     let first = vars.data().lock().unwrap()["act.fc1.bias"]
         .as_tensor()
