@@ -106,8 +106,7 @@ impl Checkpoint {
             path: path.into(),
             cause,
         })?;
-        let mut tensors: Vec<_> = reader.into_tensors().into_iter().collect();
-        tensors.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let tensors: BTreeMap<_, _> = reader.into_tensors().into_iter().collect();
         let mut bytes = 0_usize;
         for (name, tensor) in &tensors {
             bytes = bytes.saturating_add(tensor.byte_len());

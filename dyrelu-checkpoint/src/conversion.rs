@@ -61,9 +61,9 @@ impl Checkpoint {
     /// The same checkpoint with the tensors of these activations in another convention: their names, the order of the rows
     /// of the last layer, and weights as matrices or 1×1 convolutions. All other tensors stay as they are.
     ///
-    /// Numbers are moved, never computed, and the metadata of a safetensors file stays: the way back gives the same tensors. (Weights of convolutions in one dimension,
-    /// `[…, 1]`, come back as those of two, `[…, 1, 1]`.) The constants `lambdas` and `init_v` of DY-ReLU belong to the
-    /// convention `seed` only, and are added and left out; others stay.
+    /// Numbers are moved, never computed, and the metadata of a safetensors file stays: the way back gives the same tensors.
+    /// (Weights of convolutions in one dimension, `[…, 1]`, come back as those of two, `[…, 1, 1]`.) The constants `lambdas`
+    /// and `init_v` of DY-ReLU belong to the convention `seed` only, and are added and left out; others stay.
     ///
     /// A formula is not converted: what was trained with a hard sigmoid needs one, whatever its tensors are called.
     ///
