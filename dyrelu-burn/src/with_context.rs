@@ -121,7 +121,7 @@ impl<A: DynamicActivation> WithContext<'_, A> {
             .map(|pieces| pieces.into_iter().map(|piece| cast(piece, x.dtype())).collect())
             .collect();
         let attention = self
-            .attention_of(&x, true)
+            .attention_of(&x, true, composed::scores)
             .map(|attention| cast(attention, x.dtype()));
         let groups = self.layer.config().groups.unwrap_or(1);
         composed::apply::<A>(&x, groups, &coefficients, attention).reshape(shape)
@@ -180,7 +180,7 @@ impl<A: DynamicActivation> WithContext<'_, A> {
     #[must_use]
     pub fn attention<const D: usize>(&self, x: Tensor<D>) -> Option<Tensor<2>> {
         self.check(&x);
-        self.attention_of(&with_one_spatial_axis(x), false)
+        self.attention_of(&with_one_spatial_axis(x), false, composed::scores)
             .map(|attention| attention.squeeze_dim(1))
     }
 
@@ -198,15 +198,24 @@ impl<A: DynamicActivation> WithContext<'_, A> {
         }
     }
 
-    pub(crate) fn attention_of(&self, x: &Tensor<3>, moves: bool) -> Option<Tensor<3>> {
+    /// π for x, in mode C; `scores` makes those of x, without a bias, for their weight.
+    pub(crate) fn attention_of(
+        &self,
+        x: &Tensor<3>,
+        moves: bool,
+        scores: impl FnOnce(Tensor<3>, Tensor<1>) -> Tensor<3>,
+    ) -> Option<Tensor<3>> {
         (A::SHARING == Sharing::Unshared).then(|| {
             let Layer {
                 parameters,
                 statistics,
                 ..
             } = self.layer;
-            let x = cast(x.clone(), wide(x.dtype()));
-            composed::attention(parameters, statistics.as_ref(), self.layer.scaling, x, moves)
+            let weight = parameters.matrix("attention.weight");
+            let channels = weight.shape().num_elements();
+            let weight = cast(weight, wide(x.dtype())).reshape([channels]);
+            let scores = scores(x.clone(), weight);
+            composed::attention(parameters, statistics.as_ref(), self.layer.scaling, scores, moves)
         })
     }
 

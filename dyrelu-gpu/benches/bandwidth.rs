@@ -17,83 +17,175 @@ use cubecl::zspace::Tiling;
 use dyrelu::gallery::{DyReluA, DyReluB, DyReluC, DynamicSwish};
 use dyrelu::kernels::piecewise::PieceSet;
 use dyrelu::{DynamicActivation, Sharing};
-use dyrelu_gpu::{Number, Operands, backward, forward};
+use dyrelu_gpu::{Number, Operands, Planes, add_gradients, backward, forward, gradient_of_weight, means, scores};
+use half::f16;
 use std::env;
 use std::time::Instant;
 
 const ROUNDS: usize = 30;
 
 /// Kernels between two waits for the device, so that what a launch costs does not count.
-const LAUNCHES: usize = 10;
+const LAUNCHES: usize = 20;
 
 fn main() {
     let numbers: Vec<usize> = env::args().filter_map(|argument| argument.parse().ok()).collect();
     let [samples, channels, side] = numbers[..].try_into().unwrap_or([8, 64, 56]);
     let client = Device::default().client();
     println!("{}: {samples}×{channels}×{side}×{side}\n", client.name());
-    println!(
-        "| activation | stored as | copy, GB/s | forward | backward | both, ms |\n|:--|:--|--:|--:|--:|--:|"
-    );
+    println!("| kernel | stored as | time, ms | GB/s | of a copy |\n|:--|:--|--:|--:|--:|");
     for number in [Number::F32, Number::F16] {
-        let shape = (samples, channels, side * side);
-        measure::<DyReluA>(&client, shape, number);
-        measure::<DyReluB>(&client, shape, number);
-        measure::<DyReluC>(&client, shape, number);
-        measure::<DynamicSwish>(&client, shape, number);
+        let bench = Bench::new(&client, [samples, channels, side * side], number);
+        bench.activation::<DyReluA>();
+        bench.activation::<DyReluB>();
+        bench.activation::<DyReluC>();
+        bench.activation::<DynamicSwish>();
+        bench.summary();
     }
 }
 
-fn measure<A: DynamicActivation>(client: &Client, shape: (usize, usize, usize), number: Number) {
-    let (samples, channels, positions) = shape;
-    let elements = samples * channels * positions;
-    let sets = if A::SHARING == Sharing::SpatialAndChannel {
-        1
-    } else {
-        channels
-    };
-    let bytes = elements * if number == Number::F32 { 4 } else { 2 };
-    let zeros = |len: usize| client.create_from_slice(&vec![0; len]);
-    let (x, grad_y) = (zeros(bytes), zeros(bytes));
-    let coefficients = zeros(samples * sets * A::Pieces::P * A::Pieces::K * 4);
-    let attention = (A::SHARING == Sharing::Unshared).then(|| zeros(samples * positions * 4));
-    let operands = Operands {
-        samples,
-        sets,
-        len: elements / samples / sets,
-        number,
-        x: &x,
-        coefficients: Some(&coefficients),
-        attention: attention.as_ref(),
-    };
-    let works: [&dyn Fn(); 3] = [
-        &|| copy(client, &x, bytes),
-        &|| drop(forward::<A>(client, &operands).expect("operands that fit")),
-        &|| drop(backward::<A>(client, &operands, &grad_y).expect("operands that fit")),
-    ];
-    let mut times = [const { vec![] }; 3];
-    for _ in 0..ROUNDS {
-        for (work, times) in works.iter().zip(&mut times) {
-            block_on(client.sync()).expect("a device");
-            let start = Instant::now();
-            (0..LAUNCHES).for_each(|_| work());
-            block_on(client.sync()).expect("a device");
-            times.push(start.elapsed().as_secs_f64() / LAUNCHES as f64);
+/// Arrays of random numbers on a device.
+struct Bench<'a> {
+    client: &'a Client,
+    shape: [usize; 3],
+    number: Number,
+    x: Handle,
+    grad_y: Handle,
+}
+
+impl<'a> Bench<'a> {
+    fn new(client: &'a Client, shape: [usize; 3], number: Number) -> Self {
+        let mut random = Random(1);
+        let mut array = || {
+            let numbers = (0..shape.iter().product::<usize>()).map(|_| random.next());
+            let bytes: Vec<u8> = match number {
+                Number::F32 => numbers.flat_map(f32::to_ne_bytes).collect(),
+                _ => numbers.flat_map(|number| f16::from_f32(number).to_ne_bytes()).collect(),
+            };
+            client.create_from_slice(&bytes)
+        };
+        let (x, grad_y) = (array(), array());
+        Self {
+            client,
+            shape,
+            number,
+            x,
+            grad_y,
         }
     }
-    let [copy, forward, backward] = times.map(|mut times| {
-        times.sort_by(f64::total_cmp);
-        times[ROUNDS / 2]
-    });
-    let bandwidth = |arrays: usize, time: f64| (arrays * bytes) as f64 / time / 1e9;
-    let of_copy = |arrays, time| 100.0 * bandwidth(arrays, time) / bandwidth(2, copy);
-    println!(
-        "| {} | {number:?} | {:.1} | {:.0} % | {:.0} % | {:.3} |",
-        A::NAME,
-        bandwidth(2, copy),
-        of_copy(2, forward),
-        of_copy(3, backward),
-        (forward + backward) * 1e3,
-    );
+
+    fn activation<A: DynamicActivation>(&self) {
+        let [samples, channels, positions] = self.shape;
+        let sets = match A::SHARING {
+            Sharing::SpatialAndChannel => 1,
+            _ => channels,
+        };
+        let coefficients = self.numbers(samples * sets * A::Pieces::P * A::Pieces::K);
+        let attention = (A::SHARING == Sharing::Unshared).then(|| self.numbers(samples * positions));
+        let operands = Operands {
+            samples,
+            sets,
+            len: channels * positions / sets,
+            number: self.number,
+            x: &self.x,
+            coefficients: Some(&coefficients),
+            attention: attention.as_ref(),
+        };
+        let forward = || drop(forward::<A>(self.client, &operands).expect("operands that fit"));
+        let backward = || drop(backward::<A>(self.client, &operands, &self.grad_y).expect("operands that fit"));
+        let both = || {
+            forward();
+            backward();
+        };
+        self.print(&[
+            (&format!("{} forward", A::NAME), 2, &forward),
+            (&format!("{} backward", A::NAME), 3, &backward),
+            (&format!("{} both", A::NAME), 5, &both),
+        ]);
+    }
+
+    /// What is between x and the coefficients.
+    fn summary(&self) {
+        let [samples, channels, positions] = self.shape;
+        let planes = |values| Planes {
+            samples,
+            channels,
+            positions,
+            number: self.number,
+            values,
+        };
+        let (weight, of_means, of_scores) = (
+            self.numbers(channels),
+            self.numbers(samples * channels),
+            self.numbers(samples * positions),
+        );
+        let x = planes(&self.x);
+        // It is changed in place.
+        let grad_x = Self::new(self.client, self.shape, self.number).x;
+        let add = |scores| {
+            add_gradients(self.client, planes(&grad_x), Some(&of_means), scores).expect("arrays that fit");
+        };
+        self.print(&[
+            ("means", 1, &|| drop(means(self.client, x).expect("arrays that fit"))),
+            ("scores", 1, &|| {
+                drop(scores(self.client, x, &weight).expect("arrays that fit"));
+            }),
+            ("gradient of their weight", 1, &|| {
+                drop(gradient_of_weight(self.client, x, &of_scores).expect("arrays that fit"));
+            }),
+            ("gradient through means", 2, &|| add(None)),
+            ("through means and scores", 2, &|| add(Some((&weight, &of_scores)))),
+        ]);
+    }
+
+    /// Random numbers in single precision.
+    fn numbers(&self, count: usize) -> Handle {
+        let mut random = Random(2);
+        let bytes: Vec<u8> = (0..count).flat_map(|_| random.next().to_ne_bytes()).collect();
+        self.client.create_from_slice(&bytes)
+    }
+
+    /// A line for each kernel, which reads and writes so many arrays of x's size.
+    fn print(&self, kernels: &[(&str, usize, &dyn Fn())]) {
+        let bytes = self.shape.iter().product::<usize>() * if self.number == Number::F32 { 4 } else { 2 };
+        let copy = || copy(self.client, &self.x, bytes);
+        let mut works: Vec<&dyn Fn()> = vec![&copy];
+        works.extend(kernels.iter().map(|(_, _, work)| work));
+        let mut times = vec![vec![]; works.len()];
+        for _ in 0..ROUNDS {
+            for (work, times) in works.iter().zip(&mut times) {
+                block_on(self.client.sync()).expect("a device");
+                let start = Instant::now();
+                (0..LAUNCHES).for_each(|_| work());
+                block_on(self.client.sync()).expect("a device");
+                times.push(start.elapsed().as_secs_f64() / LAUNCHES as f64);
+            }
+        }
+        let mut times = times.into_iter().map(|mut times| {
+            times.sort_by(f64::total_cmp);
+            times[ROUNDS / 2]
+        });
+        let bandwidth = |arrays: usize, time: f64| (arrays * bytes) as f64 / time / 1e9;
+        let copy = bandwidth(2, times.next().expect("a copy"));
+        for ((name, arrays, _), time) in kernels.iter().zip(times) {
+            let number = self.number;
+            let reached = bandwidth(*arrays, time);
+            println!(
+                "| {name} | {number:?} | {:.4} | {reached:.0} | {:.0} % of {copy:.0} |",
+                time * 1e3,
+                100.0 * reached / copy,
+            );
+        }
+    }
+}
+
+/// Numbers from −2 to 2: what they are does not matter, but an array of zeros could be faster than others.
+struct Random(u32);
+
+impl Random {
+    fn next(&mut self) -> f32 {
+        self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (self.0 >> 8) as f32 / (1 << 22) as f32 - 2.0
+    }
 }
 
 fn copy(client: &Client, x: &Handle, bytes: usize) {

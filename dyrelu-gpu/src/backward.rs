@@ -26,7 +26,7 @@ pub(crate) const STEPS: usize = 16;
 const STEPS_WITH_ATTENTION: usize = 8;
 
 /// The channels of which a unit adds up the gradients of the attention.
-const CHANNELS: usize = 16;
+pub(crate) const CHANNELS: usize = 16;
 
 /// The sums that the units of a cube add up at once.
 const TOGETHER: usize = 8;

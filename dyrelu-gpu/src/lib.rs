@@ -20,13 +20,13 @@ mod fold;
 mod formula;
 mod forward;
 mod grid;
-mod means;
 mod operands;
 mod recorded;
+mod summary;
 
 pub use backward::{Gradients, backward};
 pub use cubecl;
 pub use error::Error;
 pub use forward::forward;
-pub use means::{add_gradient_of_means, means};
-pub use operands::{Number, Operands, Rows, supports};
+pub use operands::{Number, Operands, Planes, supports};
+pub use summary::{add_gradients, gradient_of_weight, means, scores};

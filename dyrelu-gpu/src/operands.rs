@@ -28,17 +28,40 @@ pub struct Operands<'a> {
     pub attention: Option<&'a Handle>,
 }
 
-/// An array `[rows, len]` in a device's memory, contiguous.
+/// An array `[N, C, S]` in a device's memory, contiguous: S positions of each channel of each sample.
 #[derive(Debug, Clone, Copy)]
-pub struct Rows<'a> {
-    /// How many there are.
-    pub rows: usize,
-    /// The elements of each.
-    pub len: usize,
-    /// How they are stored.
+pub struct Planes<'a> {
+    /// N.
+    pub samples: usize,
+    /// C.
+    pub channels: usize,
+    /// S.
+    pub positions: usize,
+    /// How the elements are stored.
     pub number: Number,
     /// The elements.
     pub values: &'a Handle,
+}
+
+impl<'a> Planes<'a> {
+    /// A row for each channel of each sample.
+    pub(crate) fn rows(self) -> Rows<'a> {
+        Rows {
+            rows: self.samples * self.channels,
+            len: self.positions,
+            number: self.number,
+            values: self.values,
+        }
+    }
+}
+
+/// An array `[rows, len]` in a device's memory, contiguous.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rows<'a> {
+    pub(crate) rows: usize,
+    pub(crate) len: usize,
+    pub(crate) number: Number,
+    pub(crate) values: &'a Handle,
 }
 
 impl Rows<'_> {

@@ -15,7 +15,9 @@ use dyrelu::gallery::{
 use dyrelu::kernels::Level;
 use dyrelu::kernels::piecewise::{self, PieceSet};
 use dyrelu::{DynamicActivation, Sharing, dynamic_activation};
-use dyrelu_gpu::{Error, Number, Operands, Rows, add_gradient_of_means, backward, forward, means};
+use dyrelu_gpu::{
+    Error, Number, Operands, Planes, add_gradients, backward, forward, gradient_of_weight, means, scores,
+};
 use half::{bf16, f16};
 
 #[dynamic_activation(k = 1, share = "spatial")]
@@ -427,43 +429,95 @@ fn nothing() {
     check::<DyReluC>(Case::new(2, 3, 0));
 }
 
+/// What the hyper function and the attention see of x, and the gradients on the way back.
 #[test]
-fn means_and_their_gradient() {
+fn summary() {
     let client = Device::default().client();
     for (samples, channels, positions, number) in [
         (2, 3, 1, Number::F32),
         (3, 5, 49, Number::F32),
+        (2, 37, 64, Number::F32),
         (2, 7, 3136, Number::F32),
         (1, 2, 20_001, Number::F32),
         (2, 7, 196, Number::F16),
+        (0, 3, 7, Number::F32),
+        (2, 3, 0, Number::F32),
     ] {
         let case = Case {
             number,
             ..Case::new(samples, channels, positions)
         };
         let rows = samples * channels;
-        let (x, grad_means) = (case.round(input(rows * positions, 1)), input(rows, 2));
-        let values = case.upload(&client, &x);
-        let array = Rows {
-            rows,
-            len: positions,
+        let (x, weight) = (case.round(input(rows * positions, 1)), input(channels, 2));
+        let (grad_means, grad_scores) = (input(rows, 3), input(samples * positions, 4));
+        let [of_weight, of_means, of_scores] =
+            [&weight, &grad_means, &grad_scores].map(|values| upload(&client, values));
+        let handle = case.upload(&client, &x);
+        let planes = Planes {
+            samples,
+            channels,
+            positions,
             number,
-            values: &values,
+            values: &handle,
         };
-        let mean = |row: &[f64]| row.iter().sum::<f64>() / positions as f64;
-        let expected: Vec<f64> = x.chunks_exact(positions).map(mean).collect();
-        let found = widen(&client.read_one(means(&client, array).unwrap()).unwrap());
-        assert_slices_close(&format!("{case:?}: means"), &found, &expected, 1e-5);
+        let compare = |what: &str, found: Handle, expected: &[f64]| {
+            let found = if expected.is_empty() {
+                vec![]
+            } else {
+                widen(&client.read_one(found).unwrap())
+            };
+            assert_slices_close(&format!("{case:?}: {what}"), &found, expected, 1e-5);
+        };
+        // The row of an element, and its place in the array of scores.
+        let row = |i: usize| i / positions;
+        let place = |i: usize| row(i) / channels * positions + i % positions;
 
-        let share = |i: usize| grad_means[i / positions] / positions as f64;
-        let expected: Vec<f64> = x.iter().enumerate().map(|(i, x)| x + share(i)).collect();
-        add_gradient_of_means(&client, array, &upload(&client, &grad_means)).unwrap();
-        let found = case.download(&client, values.clone());
-        assert_slices_close(
-            &format!("{case:?}: gradient"),
-            &found,
-            &expected,
-            case.tolerance(),
+        let mut sums = vec![0.0; rows];
+        let mut scores_of_x = vec![0.0; samples * positions];
+        let mut by_weight = vec![0.0; channels];
+        for (i, x) in x.iter().enumerate() {
+            sums[row(i)] += x / positions as f64;
+            scores_of_x[place(i)] += x * weight[row(i) % channels];
+            by_weight[row(i) % channels] += x * grad_scores[place(i)];
+        }
+        if positions > 0 {
+            compare("means", means(&client, planes).unwrap(), &sums);
+        }
+        compare(
+            "scores",
+            scores(&client, planes, &of_weight).unwrap(),
+            &scores_of_x,
         );
+        compare(
+            "gradient of the weight",
+            gradient_of_weight(&client, planes, &of_scores).unwrap(),
+            &by_weight,
+        );
+
+        let mut expected = x;
+        for (with_means, with_scores) in [(true, false), (false, true), (true, true)] {
+            let means = with_means.then_some(&of_means);
+            let scores = with_scores.then_some((&of_weight, &of_scores));
+            add_gradients(&client, planes, means, scores).unwrap();
+            for (i, value) in expected.iter_mut().enumerate() {
+                if with_means {
+                    *value += grad_means[row(i)] / positions as f64;
+                }
+                if with_scores {
+                    *value += weight[row(i) % channels] * grad_scores[place(i)];
+                }
+            }
+            expected = case.round(expected);
+            if expected.is_empty() {
+                continue;
+            }
+            let found = case.download(&client, handle.clone());
+            assert_slices_close(
+                &format!("{case:?}: gradient of x"),
+                &found,
+                &expected,
+                case.tolerance(),
+            );
+        }
     }
 }

@@ -143,20 +143,28 @@ fn residuals<A: DynamicActivation>(parameters: &Parameters, context: Tensor<2>) 
     )
 }
 
-/// The attention π of mode C for x, `[N, 1, S]`. In training, a pass that `moves` the running statistics does so once.
+/// The scores of mode C's attention for x, `[N, 1, S]`, of a [wide] type, for their weight `[C]` and without their bias.
+pub(crate) fn scores(x: Tensor<3>, weight: Tensor<1>) -> Tensor<3> {
+    let x = cast(x, weight.dtype());
+    let [samples, channels, _] = x.dims();
+    weight
+        .reshape([1, 1, channels])
+        .expand([samples, 1, channels])
+        .matmul(x)
+}
+
+/// The attention π of mode C for scores without their bias, `[N, 1, S]`. In training, a pass that `moves` the running statistics
+/// does so once.
 pub(crate) fn attention(
     parameters: &Parameters,
     statistics: Option<&Statistics>,
     scaling: Scaling,
-    x: Tensor<3>,
+    scores: Tensor<3>,
     moves: bool,
 ) -> Tensor<3> {
-    let [samples, channels, positions] = x.dims();
-    let dtype = x.dtype();
-    let weight = cast(parameters.matrix("attention.weight"), dtype);
+    let (dtype, positions) = (scores.dtype(), scores.dims()[2]);
     let bias = cast(parameters.vector("attention.bias"), dtype);
-    let weight = weight.reshape([1, 1, channels]).expand([samples, 1, channels]);
-    let mut scores = weight.matmul(x) + bias.unsqueeze();
+    let mut scores = scores + bias.unsqueeze();
     if let Some(statistics) = statistics {
         let weight = cast(parameters.vector("attention.norm.weight"), dtype);
         let bias = cast(parameters.vector("attention.norm.bias"), dtype);

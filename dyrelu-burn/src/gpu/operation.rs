@@ -1,7 +1,7 @@
 //! [`Operation`]: the activation as one operation of Burn's autodiff.
 
 use super::lazy::{Lazy, LazyTensor};
-use super::means::Held;
+use super::summary::GradX;
 use burn::backend::Autodiff;
 use burn::backend::autodiff::NodeId;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
@@ -65,7 +65,7 @@ impl<A: DynamicActivation> Operation<A> {
     pub(super) fn track<C: CheckpointStrategy>(
         self,
         inputs: &Inputs<Tracked<C>>,
-        held: Option<Held>,
+        grad_x: GradX,
     ) -> Tracked<C> {
         let y = Lazy::<A>::forward(inputs.as_ref().map(|input| input.primitive().clone()));
         let nodes = inputs.as_ref().into_array().map(|input| match input {
@@ -85,7 +85,7 @@ impl<A: DynamicActivation> Operation<A> {
         match preparation.stateful() {
             OpsKind::Tracked(mut preparation) => {
                 let inputs = inputs.as_ref().map(|input| preparation.checkpoint(input));
-                preparation.finish(State { inputs, held }, y)
+                preparation.finish(State { inputs, grad_x }, y)
             }
             OpsKind::UnTracked(preparation) => preparation.finish(y),
         }
@@ -96,15 +96,14 @@ impl<A: DynamicActivation> Operation<A> {
 #[derive(Debug, Clone)]
 pub(super) struct State {
     inputs: Inputs<NodeId>,
-    /// Who tells Burn the gradient of x, if not this operation.
-    held: Option<Held>,
+    grad_x: GradX,
 }
 
 impl<A: DynamicActivation> Backward<Cube, 3> for Operation<A> {
     type State = State;
 
     fn backward(self, ops: Ops<State, 3>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
-        let State { inputs, held } = ops.state;
+        let State { inputs, grad_x } = ops.state;
         let inputs = inputs.map(|node| checkpointer.retrieve_node_output::<LazyTensor>(node));
         let grad_y = grads.consume::<Cube>(&ops.node);
         let Inputs {
@@ -112,13 +111,7 @@ impl<A: DynamicActivation> Backward<Cube, 3> for Operation<A> {
             coefficients,
             attention,
         } = Lazy::<A>::backward(inputs, grad_y);
-        let x = match held {
-            Some(held) => {
-                held.put(x);
-                None
-            }
-            None => Some(x),
-        };
+        let x = grad_x.bring(x);
         for (parent, gradient) in ops.parents.into_iter().zip([x, coefficients, attention]) {
             if let (Some(parent), Some(gradient)) = (parent, gradient) {
                 grads.register::<Cube>(parent.id, gradient);
