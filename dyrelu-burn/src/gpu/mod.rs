@@ -9,13 +9,15 @@ use crate::composed::{self, pool, wide};
 use crate::strategy::{Strategy, promote};
 use crate::with_context::{WithContext, with_one_spatial_axis};
 use burn::backend::autodiff::checkpoint::strategy::{BalancedCheckpointing, NoCheckpointing};
-use burn::backend::{Autodiff, Backend};
+use burn::backend::Autodiff;
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::tensor::FloatTensor;
 use burn::tensor::{DType, GradientCheckpointingStrategy, Tensor};
 use burn_cubecl::Cube;
+use burn_dispatch::{DispatchKindConversion, DispatchTensor};
 use dyrelu_core::{Context, DynamicActivation};
 use dyrelu_gpu::Number;
-use lazy::Lazy;
+use lazy::{Lazy, LazyTensor};
 use operation::{Inputs, Operation};
 use summary::{GradX, Means, Scores};
 
@@ -65,16 +67,16 @@ fn number(dtype: DType) -> Option<Number> {
     }
 }
 
-/// Does the same for each kind of graph that has `$strategy`.
+/// Does the same for each kind of graph, whose type is `$Strategy`.
 macro_rules! for_each_strategy {
-    ($strategy:expr, $tracked:ident => $result:expr) => {
+    ($strategy:expr, $Strategy:ident => $result:expr) => {
         match $strategy {
             GradientCheckpointingStrategy::Disabled => {
-                type $tracked = Autodiff<Cube, NoCheckpointing>;
+                type $Strategy = NoCheckpointing;
                 $result
             }
             GradientCheckpointingStrategy::Balanced => {
-                type $tracked = Autodiff<Cube, BalancedCheckpointing>;
+                type $Strategy = BalancedCheckpointing;
                 $result
             }
         }
@@ -84,10 +86,10 @@ macro_rules! for_each_strategy {
 /// The means `[N, C]` of x, `[N, C, S]`, in `f32`.
 fn means(x: Tensor<3>, grad_x: &GradX) -> Tensor<2> {
     match x.gradient_checkpointing_strategy() {
-        None => Tensor::from_primitive::<Cube>(Means::infer(primitive::<Cube, 3>(x))),
-        Some(strategy) => for_each_strategy!(strategy, Tracked => {
-            let means = Means::track(&primitive::<Tracked, 3>(x), grad_x);
-            Tensor::from_primitive::<Tracked>(means)
+        None => Tensor::from_primitive::<Cube>(Means::infer(primitive(x))),
+        Some(strategy) => for_each_strategy!(strategy, S => {
+            let means = Means::track::<S>(&tracked::<S, _>(x, strategy), grad_x);
+            Tensor::from_primitive::<Autodiff<Cube, S>>(means)
         }),
     }
 }
@@ -98,13 +100,13 @@ fn scores(x: Tensor<3>, weight: Tensor<1>, grad_x: &GradX) -> Tensor<3> {
     let scores: Tensor<2> = match Strategy::new(strategies) {
         Strategy::Mixed => return composed::scores(x, weight),
         Strategy::Untracked => {
-            let scores = Scores::infer(primitive::<Cube, 3>(x), primitive::<Cube, 1>(weight));
+            let scores = Scores::infer(primitive(x), primitive(weight));
             Tensor::from_primitive::<Cube>(scores)
         }
-        Strategy::Tracked(strategy) => for_each_strategy!(strategy, Tracked => {
-            let (x, weight) = (promote(x, strategy), promote(weight, strategy));
-            let scores = Scores::track(&primitive::<Tracked, 3>(x), &primitive::<Tracked, 1>(weight), grad_x);
-            Tensor::from_primitive::<Tracked>(scores)
+        Strategy::Tracked(strategy) => for_each_strategy!(strategy, S => {
+            let (x, weight) = (tracked::<S, _>(x, strategy), tracked::<S, _>(weight, strategy));
+            let scores = Scores::track::<S>(&x, &weight, grad_x);
+            Tensor::from_primitive::<Autodiff<Cube, S>>(scores)
         }),
     };
     scores.unsqueeze_dim(1)
@@ -131,26 +133,38 @@ fn apply<A: DynamicActivation>(
         Strategy::Mixed => None,
         Strategy::Untracked => {
             let y = Lazy::<A>::forward(Inputs {
-                x: primitive::<Cube, 3>(x),
-                coefficients: coefficients.map(primitive::<Cube, 4>),
-                attention: attention.map(primitive::<Cube, 3>),
+                x: primitive(x),
+                coefficients: coefficients.map(primitive),
+                attention: attention.map(primitive),
             });
             Some(Tensor::from_primitive::<Cube>(y))
         }
-        Strategy::Tracked(strategy) => for_each_strategy!(strategy, Tracked => {
+        Strategy::Tracked(strategy) => for_each_strategy!(strategy, S => {
             let inputs = Inputs {
-                x: primitive::<Tracked, 3>(promote(x, strategy)),
-                coefficients: coefficients.map(|tensor| primitive::<Tracked, 4>(promote(tensor, strategy))),
-                attention: attention.map(|tensor| primitive::<Tracked, 3>(promote(tensor, strategy))),
+                x: tracked::<S, _>(x, strategy),
+                coefficients: coefficients.map(|tensor| tracked::<S, _>(tensor, strategy)),
+                attention: attention.map(|tensor| tracked::<S, _>(tensor, strategy)),
             };
-            let y = Operation::<A>::default().track(&inputs, grad_x);
-            Some(Tensor::from_primitive::<Tracked>(y))
+            let y = Operation::<A>::default().track::<S>(&inputs, grad_x);
+            Some(Tensor::from_primitive::<Autodiff<Cube, S>>(y))
         }),
     }
 }
 
-fn primitive<B: Backend, const D: usize>(tensor: Tensor<D>) -> FloatTensor<B> {
-    tensor
-        .try_into_primitive::<B>()
-        .expect("float tensors of one CubeCL device")
+fn primitive<const D: usize>(tensor: Tensor<D>) -> LazyTensor {
+    tensor.try_into_primitive::<Cube>().expect(IS_CUBE)
 }
+
+/// The tensor as one of a graph of this kind.
+fn tracked<S: CheckpointStrategy, const D: usize>(
+    tensor: Tensor<D>,
+    strategy: GradientCheckpointingStrategy,
+) -> FloatTensor<Autodiff<Cube, S>>
+where
+    DispatchTensor: DispatchKindConversion<Autodiff<Cube, S>>,
+{
+    let tensor = promote(tensor, strategy);
+    tensor.try_into_primitive::<Autodiff<Cube, S>>().expect(IS_CUBE)
+}
+
+const IS_CUBE: &str = "float tensors of one CubeCL device";
