@@ -18,6 +18,13 @@ pub enum Error {
         number: Number,
     },
 
+    /// There is no kernel for the hyper function.
+    #[error("the hyper function of `{name}` has no GPU kernel: expected two layers, dynamic coefficients only, and no softmax")]
+    Hyper {
+        /// The activation's name.
+        name: &'static str,
+    },
+
     /// A buffer that is too small.
     #[error("expected {expected} bytes of {what}, found {found}")]
     Size {

@@ -12,6 +12,7 @@
     reason = "what `cube` expands to, and functions that take their arguments as it passes them"
 )]
 
+mod attention;
 mod backward;
 #[cfg(all(test, feature = "cuda-source"))]
 mod cuda;
@@ -20,13 +21,17 @@ mod fold;
 mod formula;
 mod forward;
 mod grid;
+mod hyper;
 mod operands;
 mod recorded;
+mod squash;
 mod summary;
 
+pub use attention::{attention, attention_backward};
 pub use backward::{Gradients, backward};
 pub use cubecl;
 pub use error::Error;
 pub use forward::forward;
+pub use hyper::{Hyper, HyperGradients, HyperOutputs, hyper, hyper_backward, supports_hyper};
 pub use operands::{Number, Operands, Planes, supports};
 pub use summary::{add_gradients, gradient_of_weight, means, scores};

@@ -15,8 +15,12 @@ use dyrelu::gallery::{
 use dyrelu::kernels::Level;
 use dyrelu::kernels::piecewise::{self, PieceSet};
 use dyrelu::{DynamicActivation, Sharing, dynamic_activation};
+use dyrelu_core::kernels::attention::{self as attention_on_cpu, Scaling};
+use dyrelu_core::kernels::hyper as hyper_on_cpu;
+use dyrelu_core::{Source, sets};
 use dyrelu_gpu::{
-    Error, Number, Operands, Planes, add_gradients, backward, forward, gradient_of_weight, means, scores,
+    Error, Hyper, Number, Operands, Planes, add_gradients, attention, attention_backward, backward, forward,
+    gradient_of_weight, hyper, hyper_backward, means, scores, supports_hyper,
 };
 use half::{bf16, f16};
 
@@ -519,5 +523,210 @@ fn summary() {
                 case.tolerance(),
             );
         }
+    }
+}
+
+/// The hyper function, forward and backward.
+fn check_hyper<A: DynamicActivation>([samples, channels, inputs, units]: [usize; 4]) {
+    let client = Device::default().client();
+    let (count, k) = (A::Pieces::P * A::Pieces::K, A::Pieces::K);
+    let outputs = sets::<A>(channels) * count;
+    let numbers = |len: usize, seed: u64| -> Vec<f64> {
+        let numbers = input(len, seed).into_iter();
+        numbers.map(|value| f64::from(value as f32)).collect()
+    };
+    let context = numbers(samples * inputs, 1);
+    // As large as an initialiser makes them.
+    let weight = |rows: usize, columns: usize, seed| -> Vec<f64> {
+        let numbers = numbers(rows * columns, seed).into_iter();
+        numbers
+            .map(|value| f64::from((value / (columns as f64).sqrt()) as f32))
+            .collect()
+    };
+    let weights = [
+        weight(units, inputs, 2),
+        numbers(units, 3),
+        weight(outputs, units, 4),
+        numbers(outputs, 5),
+    ];
+    let grad_coefficients = numbers(samples * outputs, 6);
+    let (squashes, constants): (Vec<_>, Vec<_>) = A::COEFFICIENTS
+        .iter()
+        .map(|coefficient| match coefficient.source {
+            Source::Dynamic { lambda, squash } => (squash, (coefficient.init, lambda)),
+            Source::Learned { .. } => unreachable!("dynamic coefficients only"),
+        })
+        .unzip();
+    let constants_of = |i: usize| {
+        let (init, lambda) = constants[i % count / k];
+        (init.of(i % k), lambda.of(i % k))
+    };
+
+    let linear = |inputs, weight, bias| hyper_on_cpu::Linear {
+        inputs,
+        weight,
+        bias,
+    };
+    let on_cpu = hyper_on_cpu::Weights {
+        layers: hyper_on_cpu::Layers::Two {
+            first: linear(inputs, &weights[0], &weights[1]),
+            inner: A::HYPER.inner,
+            second: linear(units, &weights[2], &weights[3]),
+        },
+        squashes: &squashes,
+        k,
+    };
+    let mut expected_hidden = vec![0.0; samples * units];
+    let mut residuals = vec![0.0; samples * outputs];
+    hyper_on_cpu::forward(
+        Level::new(),
+        on_cpu,
+        &context,
+        &mut expected_hidden,
+        &mut residuals,
+    );
+    let coefficients = residuals.iter().enumerate().map(|(i, residual)| {
+        let (init, lambda) = constants_of(i);
+        init + lambda * residual
+    });
+    let coefficients: Vec<f64> = coefficients.collect();
+    let mut grad_residuals: Vec<f64> = grad_coefficients.clone();
+    for (i, grad) in grad_residuals.iter_mut().enumerate() {
+        *grad *= constants_of(i).1;
+    }
+    let mut expected = [samples * inputs, samples * units].map(|len| vec![0.0; len]);
+    let mut of_weights = weights.each_ref().map(|weight| vec![0.0; weight.len()]);
+    {
+        let [context_grad, hidden_grad] = &mut expected;
+        let [w1, b1, w2, b2] = &mut of_weights;
+        hyper_on_cpu::backward(
+            Level::new(),
+            on_cpu,
+            hyper_on_cpu::Activations {
+                context: &context,
+                hidden: &expected_hidden,
+                residuals: &residuals,
+            },
+            &mut grad_residuals,
+            hyper_on_cpu::Gradients {
+                context: context_grad,
+                hidden: hidden_grad,
+                layers: [[w1, b1], [w2, b2]],
+            },
+        );
+    }
+
+    let [context, grad_coefficients] = [&context, &grad_coefficients].map(|values| upload(&client, values));
+    let [w1, b1, w2, b2] = weights.each_ref().map(|weight| upload(&client, weight));
+    let operands = Hyper {
+        samples,
+        channels,
+        inputs,
+        hidden: units,
+        context: &context,
+        first: [&w1, &b1],
+        second: [&w2, &b2],
+    };
+    let compare = |what: &str, found: &Handle, expected: &[f64]| {
+        let found = widen(&client.read_one(found.clone()).unwrap());
+        let what = format!("{} {samples}×{inputs}, {units} units: {what}", A::NAME);
+        assert_slices_close(&what, &found[..expected.len()], expected, 1e-5);
+    };
+    let found = hyper::<A>(&client, &operands).unwrap();
+    compare("hidden units", &found.hidden, &expected_hidden);
+    compare("residuals", &found.residuals, &residuals);
+    compare("coefficients", &found.coefficients, &coefficients);
+    let gradients = hyper_backward::<A>(
+        &client,
+        &operands,
+        &found.hidden,
+        &found.residuals,
+        &grad_coefficients,
+    )
+    .unwrap();
+    compare("gradient of the context", &gradients.context, &expected[0]);
+    let found = gradients.first.iter().chain(&gradients.second);
+    for (i, (found, expected)) in found.zip(&of_weights).enumerate() {
+        compare(&format!("gradient of parameter {i}"), found, expected);
+    }
+}
+
+#[dynamic_activation(
+    k = 3, share = "spatial", piece = |x, a, b, c, d, e| a * x + b * sigmoid(c * x) + d * x * e,
+    init(a = [1.0, 0.5, 0.0], b = 0.1, c = 1.0, d = 0.0, e = [0.0, 1.0, 2.0]), lambda(a = [1.0, 0.0, 2.0], e = 0.25),
+    squash(a = "tanh", b = "sigmoid", c = "hard_sigmoid", d = "none", e = "2hard_sigmoid-1"),
+    hyper(inner = "none")
+)]
+struct Squashes;
+
+#[test]
+fn hyper_functions() {
+    for shape in [[3, 5, 5, 4], [1, 1, 1, 1], [17, 40, 300, 70], [2, 96, 96, 33]] {
+        check_hyper::<DyReluA>(shape);
+        check_hyper::<DyReluB>(shape);
+        check_hyper::<DyHead>(shape);
+        check_hyper::<ApRelu>(shape);
+        check_hyper::<Squashes>(shape);
+    }
+    assert!(!supports_hyper::<PRelu>());
+}
+
+#[test]
+fn attentions() {
+    let client = Device::default().client();
+    for (samples, positions, scaling) in [
+        (2, 1, Scaling::PAPER),
+        (3, 49, Scaling::PAPER),
+        (1, 1000, Scaling::PAPER),
+        (
+            2,
+            3136,
+            Scaling {
+                temperature: 0.5,
+                average: 0.9,
+                cut_off: 1.5,
+            },
+        ),
+    ] {
+        let count = samples * positions;
+        let numbers = |seed| -> Vec<f64> {
+            let numbers = input(count, seed).into_iter();
+            numbers.map(|value| f64::from(value as f32)).collect()
+        };
+        let (scores, grad) = (numbers(1), numbers(2));
+        let operands = attention_on_cpu::Operands {
+            positions,
+            scaling,
+            weight: &[],
+        };
+        let (mut softmax, mut expected) = (scores.clone(), vec![0.0; count]);
+        attention_on_cpu::softmax(Level::new(), operands, &mut softmax, &mut expected);
+        let mut expected_grad = grad.clone();
+        attention_on_cpu::softmax_backward(Level::new(), operands, &softmax, &mut expected_grad);
+
+        let [scores, grad] = [scores, grad].map(|values| upload(&client, &values));
+        let [found, softmax] = attention(&client, [samples, positions], scaling, &scores).unwrap();
+        let found_grad = attention_backward(&client, [samples, positions], scaling, &softmax, &grad).unwrap();
+        for (what, found, expected) in [
+            ("π", found, &expected),
+            ("gradient of scores", found_grad, &expected_grad),
+        ] {
+            let found = widen(&client.read_one(found).unwrap());
+            assert_slices_close(&format!("{what}, {samples}×{positions}"), &found, expected, 1e-5);
+        }
+    }
+    // Whatever a sample has that is no number, the other sample is left alone.
+    for special in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        let mut scores = vec![0.5; 600];
+        scores[..300].fill(f64::NEG_INFINITY);
+        scores[100] = special;
+        let scores = upload(&client, &scores);
+        let [found, _] = attention(&client, [2, 300], Scaling::PAPER, &scores).unwrap();
+        let found = widen(&client.read_one(found).unwrap());
+        assert!(
+            found[..300].iter().all(|value| value.is_nan()),
+            "{special}: {found:?}"
+        );
+        assert!(found[300..].iter().all(|value| (value - 1.0 / 3.0).abs() < 1e-6));
     }
 }

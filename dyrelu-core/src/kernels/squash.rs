@@ -168,6 +168,28 @@ fn backward_run<S: Simd, T: Scalar>(simd: S, squash: Squash, k: usize, residuals
     }
 }
 
+/// The residual of a raw value, on numbers of any kind; none for a [softmax](Squash::Softmax), which needs all pieces.
+pub fn value<E: Elementwise>(squash: Squash, raw: E) -> Option<E> {
+    Some(match Form::of(squash) {
+        Form::Tanh(function) => function.value(raw),
+        Form::Sigmoid(function) => function.value(raw),
+        Form::Clamp(function) => function.value(raw),
+        Form::Identity => raw,
+        Form::Softmax => return None,
+    })
+}
+
+/// The gradient of the raw value for that of its [residual](value); none for a softmax.
+pub fn gradient<E: Elementwise>(squash: Squash, residual: E, grad: E) -> Option<E> {
+    Some(match Form::of(squash) {
+        Form::Tanh(function) => function.gradient(residual, grad),
+        Form::Sigmoid(function) => function.gradient(residual, grad),
+        Form::Clamp(function) => function.gradient(residual, grad),
+        Form::Identity => grad,
+        Form::Softmax => return None,
+    })
+}
+
 /// What the squashes are, but for constants: each form has one loop.
 enum Form {
     Tanh(Tanh),

@@ -1,0 +1,181 @@
+//! The attention of mode C from its scores, and the way back.
+
+use crate::Error;
+use crate::grid::{UNITS, cubes};
+use crate::operands::{buffer, check_size};
+use cubecl::prelude::*;
+use cubecl::server::Handle;
+use dyrelu_core::kernels::attention::Scaling;
+
+/// The attention π = min(γ · softmax(z / τ), cut-off) for scores z (paper, equation 4), and that softmax, which the
+/// [backward pass](attention_backward) needs. All are `[N, S]` of `f32`.
+///
+/// A sample becomes NaN if a score is NaN or +∞, or all are −∞, as in PyTorch.
+///
+/// # Errors
+///
+/// [`Error::Size`], when the scores are too few.
+pub fn attention(
+    client: &Client,
+    [samples, positions]: [usize; 2],
+    scaling: Scaling,
+    scores: &Handle,
+) -> Result<[Handle; 2], Error> {
+    let count = samples * positions;
+    check_size("the scores", count * size_of::<f32>(), scores)?;
+    let [softmax, attention] = [(); 2].map(|()| client.empty(count.max(1) * size_of::<f32>()));
+    if count > 0 {
+        attention_kernel::launch(
+            client,
+            cubes(client, samples),
+            CubeDim::new_1d(UNITS),
+            buffer(scores, count),
+            buffer(&softmax, count),
+            buffer(&attention, count),
+            positions,
+            1.0 / scaling.temperature as f32,
+            scaling.gamma(positions) as f32,
+            scaling.cut_off as f32,
+        );
+    }
+    Ok([attention, softmax])
+}
+
+/// The gradient of the scores for that of the [`attention`], given the softmax.
+///
+/// # Errors
+///
+/// [`Error::Size`], when an array is too small.
+pub fn attention_backward(
+    client: &Client,
+    [samples, positions]: [usize; 2],
+    scaling: Scaling,
+    softmax: &Handle,
+    grad_attention: &Handle,
+) -> Result<Handle, Error> {
+    let count = samples * positions;
+    check_size("the softmax", count * size_of::<f32>(), softmax)?;
+    check_size(
+        "the gradient of the attention",
+        count * size_of::<f32>(),
+        grad_attention,
+    )?;
+    let grad_scores = client.empty(count.max(1) * size_of::<f32>());
+    if count > 0 {
+        attention_backward_kernel::launch(
+            client,
+            cubes(client, samples),
+            CubeDim::new_1d(UNITS),
+            buffer(softmax, count),
+            buffer(grad_attention, count),
+            buffer(&grad_scores, count),
+            positions,
+            1.0 / scaling.temperature as f32,
+            scaling.gamma(positions) as f32,
+            scaling.cut_off as f32,
+        );
+    }
+    Ok(grad_scores)
+}
+
+#[cube(launch)]
+fn attention_kernel(
+    scores: &[f32],
+    softmax: &mut [f32],
+    attention: &mut [f32],
+    positions: usize,
+    inverse_temperature: f32,
+    gamma: f32,
+    cut_off: f32,
+) {
+    let start = CUBE_POS * positions;
+    // There may be more cubes than samples, all units of which leave together.
+    if start < scores.len() {
+        let mut largest = f32::new(f32::MIN);
+        let mut position = UNIT_POS as usize;
+        while position < positions {
+            let score = scores[start + position];
+            // NaN stays; what the sum of the exponentials then is, is NaN in any case.
+            largest = select(score > largest, score, largest);
+            position += UNITS as usize;
+        }
+        let largest = over_cube(largest, true);
+        let mut sum = 0.0f32;
+        let mut position = UNIT_POS as usize;
+        while position < positions {
+            let exponential = ((scores[start + position] - largest) * inverse_temperature).exp();
+            softmax[start + position] = exponential;
+            sum += exponential;
+            position += UNITS as usize;
+        }
+        let inverse_sum = 1.0 / over_cube(sum, false);
+        let mut position = UNIT_POS as usize;
+        while position < positions {
+            let share = softmax[start + position] * inverse_sum;
+            let scaled = share * gamma;
+            softmax[start + position] = share;
+            attention[start + position] = select(scaled > cut_off, cut_off, scaled);
+            position += UNITS as usize;
+        }
+    }
+}
+
+#[cube(launch)]
+fn attention_backward_kernel(
+    softmax: &[f32],
+    grad_attention: &[f32],
+    grad_scores: &mut [f32],
+    positions: usize,
+    inverse_temperature: f32,
+    gamma: f32,
+    cut_off: f32,
+) {
+    let start = CUBE_POS * positions;
+    if start < softmax.len() {
+        let mut sum = 0.0f32;
+        let mut position = UNIT_POS as usize;
+        while position < positions {
+            let share = softmax[start + position];
+            let grad = uncut(share, grad_attention[start + position], gamma, cut_off);
+            sum += share * grad;
+            position += UNITS as usize;
+        }
+        let mean = over_cube(sum, false);
+        let mut position = UNIT_POS as usize;
+        while position < positions {
+            let share = softmax[start + position];
+            let grad = uncut(share, grad_attention[start + position], gamma, cut_off);
+            grad_scores[start + position] = share * (grad - mean) * inverse_temperature;
+            position += UNITS as usize;
+        }
+    }
+}
+
+/// The gradient of a softmax, 0 where the attention is cut off.
+#[cube]
+fn uncut(share: f32, grad: f32, gamma: f32, cut_off: f32) -> f32 {
+    select(share * gamma > cut_off, 0.0f32, grad * gamma)
+}
+
+/// The sum of the values of all units of a cube, or the largest of them.
+#[cube]
+fn over_cube(value: f32, #[comptime] largest: bool) -> f32 {
+    let mut shared = Shared::<[f32]>::new_slice(comptime![UNITS as usize]);
+    sync_cube();
+    shared[UNIT_POS as usize] = value;
+    sync_cube();
+    #[unroll]
+    for level in 0..comptime![UNITS.ilog2()] {
+        let left = comptime![UNITS >> (level + 1)];
+        if UNIT_POS < left {
+            let (a, b) = (shared[UNIT_POS as usize], shared[(UNIT_POS + left) as usize]);
+            shared[UNIT_POS as usize] = if comptime![largest] {
+                select(b > a, b, a)
+            } else {
+                a + b
+            };
+        }
+        sync_cube();
+    }
+    shared[0]
+}
