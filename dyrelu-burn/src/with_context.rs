@@ -15,7 +15,7 @@ use dyrelu_core::{DynamicActivation, Error, Sharing, has_external_context, is_st
 /// Its methods are those of the layer.
 #[derive(Debug)]
 pub struct WithContext<'a, A: DynamicActivation> {
-    layer: &'a Layer<A>,
+    pub(crate) layer: &'a Layer<A>,
     /// `[N, M, T]`; none for an activation that needs none.
     context: Option<Tensor<3>>,
 }
@@ -121,7 +121,7 @@ impl<A: DynamicActivation> WithContext<'_, A> {
             .map(|pieces| pieces.into_iter().map(|piece| cast(piece, x.dtype())).collect())
             .collect();
         let attention = self
-            .attention_of(&x, true, composed::scores)
+            .attention_of(&x, true)
             .map(|attention| cast(attention, x.dtype()));
         let groups = self.layer.config().groups.unwrap_or(1);
         composed::apply::<A>(&x, groups, &coefficients, attention).reshape(shape)
@@ -180,7 +180,7 @@ impl<A: DynamicActivation> WithContext<'_, A> {
     #[must_use]
     pub fn attention<const D: usize>(&self, x: Tensor<D>) -> Option<Tensor<2>> {
         self.check(&x);
-        self.attention_of(&with_one_spatial_axis(x), false, composed::scores)
+        self.attention_of(&with_one_spatial_axis(x), false)
             .map(|attention| attention.squeeze_dim(1))
     }
 
@@ -198,8 +198,13 @@ impl<A: DynamicActivation> WithContext<'_, A> {
         }
     }
 
-    /// π for x, in mode C; `scores` makes those of x, without a bias, for their weight.
-    pub(crate) fn attention_of(
+    fn attention_of(&self, x: &Tensor<3>, moves: bool) -> Option<Tensor<3>> {
+        self.scores_of(x, moves, composed::scores)
+            .map(|scores| composed::attention(scores, self.layer.scaling))
+    }
+
+    /// What becomes the attention for x, `[N, 1, S]`, in mode C; `scores` makes those of x, without a bias, for their weight.
+    pub(crate) fn scores_of(
         &self,
         x: &Tensor<3>,
         moves: bool,
@@ -215,7 +220,7 @@ impl<A: DynamicActivation> WithContext<'_, A> {
             let channels = weight.shape().num_elements();
             let weight = cast(weight, wide(x.dtype())).reshape([channels]);
             let scores = scores(x.clone(), weight);
-            composed::attention(parameters, statistics.as_ref(), self.layer.scaling, scores, moves)
+            composed::shifted(parameters, statistics.as_ref(), scores, moves)
         })
     }
 

@@ -153,23 +153,29 @@ pub(crate) fn scores(x: Tensor<3>, weight: Tensor<1>) -> Tensor<3> {
         .matmul(x)
 }
 
-/// The attention π of mode C for scores without their bias, `[N, 1, S]`. In training, a pass that `moves` the running statistics
-/// does so once.
-pub(crate) fn attention(
+/// The scores with their bias, and normalised if the attention is. In training, a pass that `moves` the running statistics does so
+/// once.
+pub(crate) fn shifted(
     parameters: &Parameters,
     statistics: Option<&Statistics>,
-    scaling: Scaling,
     scores: Tensor<3>,
     moves: bool,
 ) -> Tensor<3> {
-    let (dtype, positions) = (scores.dtype(), scores.dims()[2]);
-    let bias = cast(parameters.vector("attention.bias"), dtype);
-    let mut scores = scores + bias.unsqueeze();
-    if let Some(statistics) = statistics {
-        let weight = cast(parameters.vector("attention.norm.weight"), dtype);
-        let bias = cast(parameters.vector("attention.norm.bias"), dtype);
-        scores = normalise(statistics, scores, moves) * weight.unsqueeze() + bias.unsqueeze();
+    let dtype = scores.dtype();
+    let vector = |name| cast(parameters.vector(name), dtype).unsqueeze();
+    let scores = scores + vector("attention.bias");
+    match statistics {
+        None => scores,
+        Some(statistics) => {
+            normalise(statistics, scores, moves) * vector("attention.norm.weight")
+                + vector("attention.norm.bias")
+        }
     }
+}
+
+/// The attention π of mode C for its scores, both `[N, 1, S]`.
+pub(crate) fn attention(scores: Tensor<3>, scaling: Scaling) -> Tensor<3> {
+    let positions = scores.dims()[2];
     activation::softmax(scores.mul_scalar(1.0 / scaling.temperature), 2)
         .mul_scalar(scaling.gamma(positions))
         .clamp_max(scaling.cut_off)

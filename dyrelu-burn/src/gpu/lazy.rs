@@ -1,7 +1,6 @@
-//! [`Lazy`]: a kernel in the queue of Burn's fusion.
+//! [`enqueue`]: a kernel in the queue of Burn's fusion.
 
 use super::number;
-use super::operation::Inputs;
 use burn::tensor::{DType, Shape};
 use burn_cubecl::CubeBackend;
 use burn_cubecl::cubecl::server::Handle;
@@ -9,137 +8,101 @@ use burn_cubecl::fusion::FusionCubeRuntime;
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 use burn_fusion::custom::{CustomOpIr, HandleContainer, Operation, OperationIr, StreamId, TensorIr};
-use burn_fusion::{Client, ExecutionError, FusionBackend, FusionRuntime, FusionTensor};
-use core::any::type_name;
+use burn_fusion::{ExecutionError, FusionBackend, FusionRuntime, FusionTensor};
 use core::fmt;
-use core::marker::PhantomData;
-use dyrelu_core::DynamicActivation;
-use dyrelu_gpu::{Error, Gradients, Operands, backward, forward};
+use dyrelu_gpu::{Error, Planes};
 
-pub(super) type Runtime = <CubeBackend as FusionBackend>::FusionRuntime;
-pub(super) type Handles = HandleContainer<<Runtime as FusionRuntime>::FusionHandle>;
+type Runtime = <CubeBackend as FusionBackend>::FusionRuntime;
+type Handles = HandleContainer<<Runtime as FusionRuntime>::FusionHandle>;
 
 /// A tensor that may not have been computed yet.
 pub(super) type LazyTensor = FusionTensor<FusionCubeRuntime>;
 
-/// y, or the gradients for that of y.
-pub(super) struct Lazy<A> {
-    inputs: Inputs<TensorIr>,
-    grad_y: Option<TensorIr>,
-    outputs: Vec<TensorIr>,
-    activation: PhantomData<fn() -> A>,
-}
-
-impl<A: DynamicActivation> Lazy<A> {
-    /// y.
-    pub(super) fn forward(inputs: Inputs<LazyTensor>) -> LazyTensor {
-        let shapes = vec![(inputs.x.shape.clone(), inputs.x.dtype)];
-        let mut outputs = Self::register(inputs, None, shapes);
-        outputs.pop().expect("y")
-    }
-
-    /// The gradients for that of y.
-    pub(super) fn backward(inputs: Inputs<LazyTensor>, grad_y: LazyTensor) -> Inputs<LazyTensor> {
-        let shapes = inputs.as_ref().into_array().into_iter().flatten();
-        let shapes = shapes.map(|input| (input.shape.clone(), input.dtype)).collect();
-        let present = inputs.as_ref().map(|_| ());
-        let mut outputs = Self::register(inputs, Some(grad_y), shapes).into_iter();
-        present.map(|()| outputs.next().expect("a gradient for each input"))
-    }
-
-    /// Puts the kernel in the queue.
-    fn register(
-        inputs: Inputs<LazyTensor>,
-        grad_y: Option<LazyTensor>,
-        outputs: Vec<(Shape, DType)>,
-    ) -> Vec<LazyTensor> {
-        let client = inputs.x.client.clone();
-        let inputs = inputs.map(LazyTensor::into_ir);
-        let grad_y = grad_y.map(LazyTensor::into_ir);
-        let all: Vec<_> = inputs
-            .clone()
-            .into_array()
-            .into_iter()
-            .flatten()
-            .chain(grad_y.clone())
-            .collect();
-        register(&client, &all, outputs, type_name::<Self>(), |outputs| Self {
-            inputs,
-            grad_y,
-            outputs,
-            activation: PhantomData,
-        })
-    }
-
-    fn run(&self, handles: &mut Handles) -> Result<Vec<CubeTensor>, Error> {
-        let mut read = |input: &TensorIr| into_contiguous(handles.get_float_tensor::<CubeBackend>(input));
-        let inputs = self.inputs.as_ref().map(&mut read);
-        let grad_y = self.grad_y.as_ref().map(&mut read);
-        let [samples, channels, positions] = inputs.x.meta.shape().dims();
-        let sets = inputs
-            .coefficients
-            .as_ref()
-            .map_or(channels, |tensor| tensor.meta.shape()[1]);
-        let operands = Operands {
-            samples,
-            sets,
-            len: channels / sets * positions,
-            number: number(inputs.x.dtype).expect("`supports` has asked"),
-            x: &inputs.x.handle,
-            coefficients: inputs.coefficients.as_ref().map(|tensor| &tensor.handle),
-            attention: inputs.attention.as_ref().map(|tensor| &tensor.handle),
-        };
-        let CubeTensor { client, device, .. } = &inputs.x;
-        let results = match grad_y {
-            None => [Some(forward::<A>(client, &operands)?), None, None],
-            Some(grad_y) => {
-                let Gradients {
-                    x,
-                    coefficients,
-                    attention,
-                } = backward::<A>(client, &operands, &grad_y.handle)?;
-                [Some(x), coefficients, attention]
-            }
-        };
-        let results = self.outputs.iter().zip(results.into_iter().flatten());
-        let tensor = |(output, handle): (&TensorIr, Handle)| {
-            let (client, device) = (client.clone(), device.clone());
-            CubeTensor::new_contiguous(client, device, output.shape.clone(), handle, output.dtype)
-        };
-        Ok(results.map(tensor).collect())
-    }
-}
-
-/// Puts an operation in the queue that is made for its outputs, and gives these.
-pub(super) fn register<O: Operation<Runtime> + 'static>(
-    client: &Client<FusionCubeRuntime>,
-    inputs: &[TensorIr],
-    outputs: impl IntoIterator<Item = (Shape, DType)>,
+/// Puts an operation in the queue, which will `launch` kernels for its inputs, made contiguous, and gives the tensors that these
+/// will write.
+pub(super) fn enqueue<const O: usize>(
     name: &'static str,
-    operation: impl FnOnce(Vec<TensorIr>) -> O,
+    inputs: impl IntoIterator<Item = LazyTensor>,
+    outputs: [(Shape, DType); O],
+    launch: impl Fn(Vec<CubeTensor>) -> Result<[Handle; O], Error> + Send + Sync + 'static,
+) -> [LazyTensor; O] {
+    let outputs = enqueue_all(name, inputs, outputs, move |inputs| Ok(launch(inputs)?.into()));
+    outputs
+        .try_into()
+        .unwrap_or_else(|_| unreachable!("as many tensors as outputs"))
+}
+
+/// The same for a number of outputs that is not known before.
+pub(super) fn enqueue_all(
+    name: &'static str,
+    inputs: impl IntoIterator<Item = LazyTensor>,
+    outputs: impl IntoIterator<Item = (Shape, DType)>,
+    launch: impl Fn(Vec<CubeTensor>) -> Result<Vec<Handle>, Error> + Send + Sync + 'static,
 ) -> Vec<LazyTensor> {
-    let outputs = outputs.into_iter();
+    let inputs: Vec<_> = inputs.into_iter().collect();
+    let client = inputs[0].client.clone();
+    let inputs: Vec<_> = inputs.into_iter().map(LazyTensor::into_ir).collect();
     let outputs: Vec<_> = outputs
+        .into_iter()
         .map(|(shape, dtype)| TensorIr::uninit(client.create_empty_handle(), shape, dtype))
         .collect();
-    let description = OperationIr::Custom(CustomOpIr::new(name, inputs, &outputs));
-    client.register(StreamId::current(), description, operation(outputs))
+    let description = OperationIr::Custom(CustomOpIr::new(name, &inputs, &outputs));
+    let operation = Lazy {
+        name,
+        inputs,
+        outputs,
+        launch,
+    };
+    client.register(StreamId::current(), description, operation)
 }
 
-impl<A: DynamicActivation> Operation<Runtime> for Lazy<A> {
+/// An operation that waits in the queue.
+struct Lazy<F> {
+    name: &'static str,
+    inputs: Vec<TensorIr>,
+    outputs: Vec<TensorIr>,
+    launch: F,
+}
+
+impl<F> Operation<Runtime> for Lazy<F>
+where
+    F: Fn(Vec<CubeTensor>) -> Result<Vec<Handle>, Error> + Send + Sync,
+{
     fn execute(&self, handles: &mut Handles) -> Result<(), ExecutionError> {
-        let results = self
-            .run(handles)
-            .map_err(|error| ExecutionError::generic(error.to_string()))?;
-        for (output, tensor) in self.outputs.iter().zip(results) {
+        let inputs = self.inputs.iter();
+        let inputs: Vec<_> = inputs
+            .map(|input| into_contiguous(handles.get_float_tensor::<CubeBackend>(input)))
+            .collect();
+        let (client, device) = (inputs[0].client.clone(), inputs[0].device.clone());
+        let results = (self.launch)(inputs).map_err(|error| ExecutionError::generic(error.to_string()))?;
+        for (output, handle) in self.outputs.iter().zip(results) {
+            let (client, device, shape) = (client.clone(), device.clone(), output.shape.clone());
+            let tensor = CubeTensor::new_contiguous(client, device, shape, handle, output.dtype);
             handles.register_float_tensor::<CubeBackend>(&output.id, tensor);
         }
         Ok(())
     }
 }
 
-impl<A: DynamicActivation> fmt::Debug for Lazy<A> {
+impl<F> fmt::Debug for Lazy<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Lazy").field(&A::NAME).finish()
+        f.debug_tuple("Lazy").field(&self.name).finish()
+    }
+}
+
+/// The shape and the type that a tensor has.
+pub(super) fn like(tensor: &LazyTensor) -> (Shape, DType) {
+    (tensor.shape.clone(), tensor.dtype)
+}
+
+/// An array `[N, C, S]` as the kernels take it.
+pub(super) fn planes(array: &CubeTensor) -> Planes<'_> {
+    let [samples, channels, positions] = array.meta.shape().dims();
+    Planes {
+        samples,
+        channels,
+        positions,
+        number: number(array.dtype).expect("`supports` has asked"),
+        values: &array.handle,
     }
 }

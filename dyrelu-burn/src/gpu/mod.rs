@@ -1,11 +1,14 @@
 //! The activation itself on the kernels of dyrelu-gpu, for Burn's CubeCL backends: one lazy operation, and one of Burn's
 //! autodiff, from x, coefficients and attention to y. What leads to coefficients and attention are tensor operations.
 
+mod attention;
+mod hyper;
 mod lazy;
 mod operation;
 mod summary;
 
-use crate::composed::{self, pool, wide};
+use crate::Layer;
+use crate::composed::{self, cast, pool, wide};
 use crate::strategy::{Strategy, promote};
 use crate::with_context::{WithContext, with_one_spatial_axis};
 use burn::backend::autodiff::checkpoint::strategy::{BalancedCheckpointing, NoCheckpointing};
@@ -16,8 +19,11 @@ use burn::tensor::{DType, GradientCheckpointingStrategy, Tensor};
 use burn_cubecl::Cube;
 use burn_dispatch::{DispatchKindConversion, DispatchTensor};
 use dyrelu_core::{Context, DynamicActivation};
-use dyrelu_gpu::Number;
-use lazy::{Lazy, LazyTensor};
+use dyrelu_core::kernels::attention::Scaling;
+use dyrelu_gpu::{Number, supports_hyper};
+use attention::Attention;
+use hyper::HyperFunction;
+use lazy::LazyTensor;
 use operation::{Inputs, Operation};
 use summary::{GradX, Means, Scores};
 
@@ -36,8 +42,13 @@ pub(crate) fn forward<A: DynamicActivation, const D: usize>(
         Context::Pooled => means(x.clone(), &grad_x),
         _ => pool::<A>(x),
     });
-    let coefficients = layer.packed_coefficients(context, wide(x.dtype()), rows.dims()[0]);
-    let attention = layer.attention_of(&rows, true, |x, weight| scores(x, weight, &grad_x));
+    let coefficients = context
+        .clone()
+        .and_then(|context| coefficients(layer.layer, context))
+        .or_else(|| layer.packed_coefficients(context, wide(x.dtype()), rows.dims()[0]));
+    let attention = layer
+        .scores_of(&rows, true, |x, weight| scores(x, weight, &grad_x))
+        .map(|scores| attention(scores, layer.layer.scaling));
     match apply::<A>(rows, coefficients, attention, grad_x) {
         Some(y) => Ok(y.reshape(x.dims())),
         None => Err(x),
@@ -97,8 +108,8 @@ fn means(x: Tensor<3>, grad_x: &GradX) -> Tensor<2> {
 /// The scores `[N, 1, S]` of x, `[N, C, S]`, in `f32`, without a bias.
 fn scores(x: Tensor<3>, weight: Tensor<1>, grad_x: &GradX) -> Tensor<3> {
     let strategies = [x.gradient_checkpointing_strategy(), weight.gradient_checkpointing_strategy()];
-    let scores: Tensor<2> = match Strategy::new(strategies) {
-        Strategy::Mixed => return composed::scores(x, weight),
+    match Strategy::new(strategies) {
+        Strategy::Mixed => composed::scores(x, weight),
         Strategy::Untracked => {
             let scores = Scores::infer(primitive(x), primitive(weight));
             Tensor::from_primitive::<Cube>(scores)
@@ -108,8 +119,54 @@ fn scores(x: Tensor<3>, weight: Tensor<1>, grad_x: &GradX) -> Tensor<3> {
             let scores = Scores::track::<S>(&x, &weight, grad_x);
             Tensor::from_primitive::<Autodiff<Cube, S>>(scores)
         }),
-    };
-    scores.unsqueeze_dim(1)
+    }
+}
+
+/// The coefficients `[N, C or 1, P, K]` for a context, if the hyper function has a kernel.
+fn coefficients<A: DynamicActivation>(layer: &Layer<A>, context: Tensor<2>) -> Option<Tensor<4>> {
+    if !supports_hyper::<A>() {
+        return None;
+    }
+    let weight = |name| cast(layer.parameters.matrix(name), DType::F32);
+    let bias = |name| cast(layer.parameters.vector(name), DType::F32);
+    let (w1, b1, w2, b2) = (weight("fc1.weight"), bias("fc1.bias"), weight("fc2.weight"), bias("fc2.bias"));
+    let strategy = Strategy::new([
+        context.gradient_checkpointing_strategy(),
+        w1.gradient_checkpointing_strategy(),
+        b1.gradient_checkpointing_strategy(),
+        w2.gradient_checkpointing_strategy(),
+        b2.gradient_checkpointing_strategy(),
+    ]);
+    let function = HyperFunction::<A>::new(layer.config().channels);
+    Some(match strategy {
+        Strategy::Mixed => return None,
+        Strategy::Untracked => {
+            let inputs = [primitive(context), primitive(w1), primitive(b1), primitive(w2), primitive(b2)];
+            Tensor::from_primitive::<Cube>(function.infer(inputs))
+        }
+        Strategy::Tracked(strategy) => for_each_strategy!(strategy, S => {
+            let inputs = [
+                tracked::<S, _>(context, strategy),
+                tracked::<S, _>(w1, strategy),
+                tracked::<S, _>(b1, strategy),
+                tracked::<S, _>(w2, strategy),
+                tracked::<S, _>(b2, strategy),
+            ];
+            Tensor::from_primitive::<Autodiff<Cube, S>>(function.track::<S>(&inputs))
+        }),
+    })
+}
+
+/// π, `[N, 1, S]`, for the scores.
+fn attention(scores: Tensor<3>, scaling: Scaling) -> Tensor<3> {
+    let attention = Attention(scaling);
+    match scores.gradient_checkpointing_strategy() {
+        None => Tensor::from_primitive::<Cube>(attention.infer(primitive(scores))),
+        Some(strategy) => for_each_strategy!(strategy, S => {
+            let attention = attention.track::<S>(&tracked::<S, _>(scores, strategy));
+            Tensor::from_primitive::<Autodiff<Cube, S>>(attention)
+        }),
+    }
 }
 
 /// y for x, `[N, C, S]`, the coefficients `[N, C or 1, P, K]` and in mode C the attention `[N, 1, S]`, both of `f32`; none if
@@ -132,7 +189,7 @@ fn apply<A: DynamicActivation>(
     match strategy {
         Strategy::Mixed => None,
         Strategy::Untracked => {
-            let y = Lazy::<A>::forward(Inputs {
+            let y = Operation::<A>::infer(Inputs {
                 x: primitive(x),
                 coefficients: coefficients.map(primitive),
                 attention: attention.map(primitive),

@@ -1,6 +1,6 @@
 //! [`Operation`]: the activation as one operation of Burn's autodiff.
 
-use super::lazy::{Lazy, LazyTensor};
+use super::lazy::{LazyTensor, enqueue, enqueue_all, like, planes};
 use super::summary::GradX;
 use burn::backend::Autodiff;
 use burn::backend::autodiff::NodeId;
@@ -12,9 +12,13 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
 use burn_cubecl::Cube;
+use burn_cubecl::cubecl::server::Handle;
+use burn_cubecl::tensor::CubeTensor;
+use core::any::type_name;
 use core::fmt;
 use core::marker::PhantomData;
 use dyrelu_core::DynamicActivation;
+use dyrelu_gpu::{Error, Operands, backward, forward};
 
 /// What the operation reads, or the gradients of it.
 #[derive(Debug, Clone)]
@@ -44,8 +48,34 @@ impl<I> Inputs<I> {
         }
     }
 
-    pub(super) fn into_array(self) -> [Option<I>; 3] {
+    fn into_array(self) -> [Option<I>; 3] {
         [Some(self.x), self.coefficients, self.attention]
+    }
+
+    /// As many others, in the order of the array.
+    fn like_these<J>(&self, others: impl IntoIterator<Item = J>) -> Inputs<J> {
+        let mut others = others.into_iter();
+        self.as_ref().map(|_| others.next().expect("one for each"))
+    }
+}
+
+impl Inputs<CubeTensor> {
+    /// What the kernels read.
+    fn operands(&self) -> Operands<'_> {
+        let x = planes(&self.x);
+        let sets = match &self.coefficients {
+            Some(coefficients) => coefficients.meta.shape()[1],
+            None => x.channels,
+        };
+        Operands {
+            samples: x.samples,
+            sets,
+            len: x.channels / sets * x.positions,
+            number: x.number,
+            x: x.values,
+            coefficients: self.coefficients.as_ref().map(|tensor| &tensor.handle),
+            attention: self.attention.as_ref().map(|tensor| &tensor.handle),
+        }
     }
 }
 
@@ -61,13 +91,45 @@ impl<A> Default for Operation<A> {
 type Tracked<C> = FloatTensor<Autodiff<Cube, C>>;
 
 impl<A: DynamicActivation> Operation<A> {
+    /// y.
+    pub(super) fn infer(inputs: Inputs<LazyTensor>) -> LazyTensor {
+        let present = inputs.as_ref().map(|_| ());
+        let output = like(&inputs.x);
+        let inputs = inputs.into_array().into_iter().flatten();
+        let [y] = enqueue(type_name::<A>(), inputs, [output], move |tensors| {
+            let inputs = present.like_these(tensors);
+            Ok([forward::<A>(&inputs.x.client, &inputs.operands())?])
+        });
+        y
+    }
+
+    /// The gradients for that of y.
+    fn gradients(inputs: Inputs<LazyTensor>, grad_y: LazyTensor) -> Inputs<LazyTensor> {
+        let present = inputs.as_ref().map(|_| ());
+        let inputs = inputs.into_array().into_iter().flatten();
+        let inputs: Vec<_> = inputs.collect();
+        let outputs: Vec<_> = inputs.iter().map(like).collect();
+        let tensors = [grad_y].into_iter().chain(inputs);
+        let launch = {
+            let present = present.clone();
+            move |mut tensors: Vec<CubeTensor>| -> Result<Vec<Handle>, Error> {
+                let grad_y = tensors.remove(0);
+                let inputs = present.like_these(tensors);
+                let gradients = backward::<A>(&inputs.x.client, &inputs.operands(), &grad_y.handle)?;
+                let others = [gradients.coefficients, gradients.attention];
+                Ok([gradients.x].into_iter().chain(others.into_iter().flatten()).collect())
+            }
+        };
+        present.like_these(enqueue_all(type_name::<Self>(), tensors, outputs, launch))
+    }
+
     /// y as a node of the graph.
     pub(super) fn track<C: CheckpointStrategy>(
         self,
         inputs: &Inputs<Tracked<C>>,
         grad_x: GradX,
     ) -> Tracked<C> {
-        let y = Lazy::<A>::forward(inputs.as_ref().map(|input| input.primitive().clone()));
+        let y = Self::infer(inputs.as_ref().map(|input| input.primitive().clone()));
         let nodes = inputs.as_ref().into_array().map(|input| match input {
             Some(input) => input.node(),
             // A node has three parents: one that nobody asks the gradient of.
@@ -110,7 +172,7 @@ impl<A: DynamicActivation> Backward<Cube, 3> for Operation<A> {
             x,
             coefficients,
             attention,
-        } = Lazy::<A>::backward(inputs, grad_y);
+        } = Self::gradients(inputs, grad_y);
         let x = grad_x.bring(x);
         for (parent, gradient) in ops.parents.into_iter().zip([x, coefficients, attention]) {
             if let (Some(parent), Some(gradient)) = (parent, gradient) {
@@ -132,7 +194,7 @@ impl<A: DynamicActivation> RetroForward for Again<A> {
             .inputs
             .clone()
             .map(|node| states.get_state::<LazyTensor>(&node));
-        states.save(out_node, Lazy::<A>::forward(inputs));
+        states.save(out_node, Operation::<A>::infer(inputs));
     }
 }
 
