@@ -28,11 +28,8 @@ const STEPS_WITH_ATTENTION: usize = 8;
 /// The channels of which a unit adds up the gradients of the attention.
 pub(crate) const CHANNELS: usize = 16;
 
-/// The sums that the units of a cube add up at once.
-const TOGETHER: usize = 8;
-
-/// A unit adds up two to the power of so many sums of others at once: units wait for each other less often than by halving.
-const RADIX_LOG2: u32 = 3;
+/// The sums that the units of a cube add up at once: 16 KiB of shared memory, which every device has.
+const TOGETHER: usize = 16;
 
 /// The gradients of [`forward`](crate::forward).
 #[derive(Debug, Clone)]
@@ -143,6 +140,12 @@ struct Group {
     members: usize,
 }
 
+/// How many members wait until their sums are added up.
+fn waiting(members: usize, count: usize) -> usize {
+    let room = (TOGETHER / count.max(1)).clamp(1, members);
+    1 << room.ilog2()
+}
+
 #[cube(launch)]
 pub(crate) fn backward_kernel<A: DynamicActivation, F: Float, N: Size>(
     x: &[Vector<F, N>],
@@ -168,6 +171,7 @@ pub(crate) fn backward_kernel<A: DynamicActivation, F: Float, N: Size>(
     let sample = team / teams;
     let first = tile * steps * CUBE_DIM_X as usize + UNIT_POS_X as usize;
     let with_attention = comptime![attention.is_some()];
+    let waiting = comptime![waiting(members, count)];
     let mut attention_sums = Array::<Vector<f32, N>>::new(steps);
     #[unroll]
     for step in 0..steps {
@@ -214,7 +218,22 @@ pub(crate) fn backward_kernel<A: DynamicActivation, F: Float, N: Size>(
             }
         }
         if comptime![count > 0] {
-            add_up_cube(&sums, parts, is_row, row * tiles + tile, width, count);
+            // The rows of some members wait for each other, so that units do not wait so often.
+            let slot = member % waiting;
+            let rows = select(sample < samples, sets.saturating_sub(set - slot), 0usize);
+            let first_part = ((row - slot) * tiles + tile) * count;
+            add_up_cube(
+                &sums,
+                parts,
+                slot,
+                rows,
+                first_part,
+                tiles * count,
+                width,
+                count,
+                waiting,
+                comptime![members > waiting],
+            );
         }
     }
     #[comptime]
@@ -233,50 +252,70 @@ pub(crate) fn backward_kernel<A: DynamicActivation, F: Float, N: Size>(
     }
 }
 
-/// Adds up the sums of the units that share a row, and stores them as a part.
+/// Adds up the sums of the units that share a row, which wait in a `slot` until those of so many rows are there, and stores them
+/// as parts, `distance` numbers from row to row, for so many `rows`. `again` says that it is not only for these.
 #[cube]
 pub(crate) fn add_up_cube<N: Size>(
     sums: &Array<Vector<f32, N>>,
     parts: &mut [f32],
-    is_row: bool,
-    part: usize,
+    slot: usize,
+    rows: usize,
+    first_part: usize,
+    distance: usize,
     #[comptime] width: u32,
     #[comptime] count: usize,
+    #[comptime] waiting: usize,
+    #[comptime] again: bool,
 ) {
     let units = comptime![UNITS as usize];
-    let mut shared = Shared::<[f32]>::new_slice(comptime![TOGETHER.min(count) * UNITS as usize]);
-    let pos = UNIT_POS as usize;
+    let width = comptime![width as usize];
+    // Units add up in two steps, about as many numbers in each.
+    let middle = comptime![1usize << (width.ilog2() / 2)];
+    let mut shared = Shared::<[f32]>::new_slice(comptime![TOGETHER.min(count * waiting) * UNITS as usize]);
+    let (x, row) = (UNIT_POS_X as usize, UNIT_POS_Y as usize * width);
+    // There is more than one group only if nobody waits.
     #[unroll]
     for group in 0..comptime![count.div_ceil(TOGETHER)] {
         let start = comptime![group * TOGETHER];
-        let together = comptime![TOGETHER.min(count - start)];
-        sync_cube();
-        #[unroll]
-        for j in 0..together {
-            shared[j * units + pos] = sum_of_lanes(sums[start + j]);
-        }
-        sync_cube();
-        #[unroll]
-        for level in 0..comptime![width.ilog2().div_ceil(RADIX_LOG2)] {
-            let left = comptime![width >> (level * RADIX_LOG2)];
-            let next = comptime![(left >> RADIX_LOG2).max(1)];
-            if UNIT_POS_X < next {
-                #[unroll]
-                for j in 0..together {
-                    let mut sum = shared[j * units + pos];
-                    #[unroll]
-                    for i in 1..comptime![left / next] {
-                        sum += shared[j * units + pos + (i * next) as usize];
-                    }
-                    shared[j * units + pos] = sum;
-                }
-            }
+        let here = comptime![TOGETHER.min(count - start)];
+        let all = comptime![here * waiting];
+        if comptime![again || group > 0] && slot == 0 {
             sync_cube();
         }
-        if UNIT_POS_X == 0 && is_row {
+        #[unroll]
+        for j in 0..here {
+            shared[(slot * here + j) * units + UNIT_POS as usize] = sum_of_lanes(sums[start + j]);
+        }
+        if slot == waiting - 1 {
+            sync_cube();
+            if comptime![middle > 1] {
+                #[unroll]
+                for round in 0..comptime![(all * middle).div_ceil(width)] {
+                    let task = round * width + x;
+                    if task < all * middle {
+                        let first = task / middle * units + row + task % middle;
+                        let mut sum = shared[first];
+                        #[unroll]
+                        for i in 1..comptime![width / middle] {
+                            sum += shared[first + i * middle];
+                        }
+                        shared[first] = sum;
+                    }
+                }
+                sync_cube();
+            }
             #[unroll]
-            for j in 0..together {
-                parts[part * count + start + j] = shared[j * units + pos];
+            for round in 0..comptime![all.div_ceil(width)] {
+                let task = round * width + x;
+                if task < all && task / here < rows {
+                    let first = task * units + row;
+                    let mut sum = shared[first];
+                    #[unroll]
+                    for i in 1..comptime![if middle > 1 { middle } else { width }] {
+                        sum += shared[first + i];
+                    }
+                    parts[first_part + task / here * distance + start + task % here] = sum;
+                }
             }
         }
     }

@@ -5,32 +5,62 @@ use crate::operands::buffer;
 use cubecl::prelude::*;
 use cubecl::server::Handle;
 
+/// The parts that a unit adds up where there are enough units for that.
+const PARTS: usize = 16;
+
 /// The sums of `[outer, parts, inner]` over the parts, `[outer, inner]`.
 pub(crate) fn fold(client: &Client, array: Handle, outer: usize, parts: usize, inner: usize) -> Handle {
     if parts == 1 {
         return array;
     }
     let sums = client.empty(outer * inner * size_of::<f32>());
+    let height = u32::try_from(parts.div_ceil(PARTS).next_power_of_two()).unwrap_or(UNITS);
+    let height = height.min(UNITS / 8);
     fold_kernel::launch(
         client,
-        cubes(client, (outer * inner).div_ceil(UNITS as usize)),
-        CubeDim::new_1d(UNITS),
+        cubes(client, (outer * inner).div_ceil((UNITS / height) as usize)),
+        CubeDim::new_2d(UNITS / height, height),
         buffer(&array, outer * parts * inner),
         buffer(&sums, outer * inner),
         parts,
         inner,
+        height,
     );
     sums
 }
 
 #[cube(launch)]
-pub(crate) fn fold_kernel(array: &[f32], sums: &mut [f32], parts: usize, inner: usize) {
-    if ABSOLUTE_POS < sums.len() {
-        let first = ABSOLUTE_POS / inner * parts * inner + ABSOLUTE_POS % inner;
-        let mut sum = 0.0f32;
-        for part in 0..parts {
-            sum += array[first + part * inner];
+pub(crate) fn fold_kernel(
+    array: &[f32],
+    sums: &mut [f32],
+    parts: usize,
+    inner: usize,
+    #[comptime] height: u32,
+) {
+    let width = comptime![UNITS / height];
+    let i = CUBE_POS * width as usize + UNIT_POS_X as usize;
+    let mut sum = 0.0f32;
+    if i < sums.len() {
+        let first = i / inner * parts * inner + i % inner;
+        for step in 0..parts.div_ceil(height as usize) {
+            let part = step * height as usize + UNIT_POS_Y as usize;
+            if part < parts {
+                sum += array[first + part * inner];
+            }
         }
-        sums[ABSOLUTE_POS] = sum;
+    }
+    if comptime![height > 1] {
+        let mut shared = Shared::<[f32]>::new_slice(comptime![UNITS as usize]);
+        shared[UNIT_POS as usize] = sum;
+        sync_cube();
+        if UNIT_POS_Y == 0 {
+            #[unroll]
+            for y in 1..height {
+                sum += shared[(y * width + UNIT_POS_X) as usize];
+            }
+        }
+    }
+    if UNIT_POS_Y == 0 && i < sums.len() {
+        sums[i] = sum;
     }
 }

@@ -40,7 +40,9 @@ impl Grid {
             .unwrap_or(width)
             .min(width)
             .next_power_of_two();
-        let steps = steps.min(vectors.div_ceil(width as usize));
+        // As few tiles as these steps allow, and all of them full.
+        let rounds = vectors.div_ceil(width as usize).max(1);
+        let steps = rounds.div_ceil(rounds.div_ceil(steps));
         Self {
             vector,
             rows,

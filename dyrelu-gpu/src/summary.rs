@@ -168,7 +168,8 @@ fn row_sums_kernel<F: Float, N: Size>(
     }
     let mut sums = Array::<Vector<f32, N>>::new(1usize);
     sums[0] = sum * Vector::new(factor);
-    add_up_cube(&sums, parts, row < rows, row * tiles + tile, width, 1usize);
+    let is_row = select(row < rows, 1usize, 0usize);
+    add_up_cube(&sums, parts, 0usize, is_row, row * tiles + tile, 1usize, width, 1usize, 1usize, false);
 }
 
 /// Adds to the gradient of x, in place, what comes through [`means`] and [`scores`]: the gradient of its channel's mean, `[N, C]`,
