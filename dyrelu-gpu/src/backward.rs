@@ -26,7 +26,7 @@ pub(crate) const STEPS: usize = 16;
 const STEPS_WITH_ATTENTION: usize = 8;
 
 /// The channels of which a unit adds up the gradients of the attention.
-pub(crate) const CHANNELS: usize = 16;
+const CHANNELS: usize = 16;
 
 /// The sums that the units of a cube add up at once: 16 KiB of shared memory, which every device has.
 const TOGETHER: usize = 16;
@@ -177,6 +177,19 @@ pub(crate) fn backward_kernel<A: DynamicActivation, F: Float, N: Size>(
     for step in 0..steps {
         attention_sums[step] = Vector::new(0.0);
     }
+    // A team has the same attention for all its members.
+    let mut pis = Array::<Vector<f32, N>>::new(steps);
+    #[comptime]
+    if let ComptimeOption::Some(attention) = attention {
+        #[unroll]
+        for step in 0..steps {
+            let position = first + step * CUBE_DIM_X as usize;
+            pis[step] = Vector::new(0.0);
+            if sample < samples && position < vectors {
+                pis[step] = attention[sample * vectors + position];
+            }
+        }
+    }
     let mut sums = Array::<Vector<f32, N>>::new(comptime![count.max(1)]);
     for member in 0..members {
         let set = team % teams * members + member;
@@ -193,7 +206,7 @@ pub(crate) fn backward_kernel<A: DynamicActivation, F: Float, N: Size>(
                 let position = first + step * CUBE_DIM_X as usize;
                 if position < vectors {
                     let i = row * vectors + position;
-                    let pi = attention.map(|attention| attention[sample * vectors + position]);
+                    let pi = attention.map(|_| pis[step]);
                     let mut so_far = Sequence::<Vector<f32, N>>::new();
                     #[unroll]
                     for j in 0..count {

@@ -63,13 +63,14 @@ pub(crate) fn forward_kernel<A: DynamicActivation, F: Float, N: Size>(
     let row = CUBE_POS / tiles * CUBE_DIM_Y as usize + UNIT_POS_Y as usize;
     if row < rows {
         let set = load_set(coefficients, row, count);
+        let start = row / sets * vectors;
         let first = CUBE_POS % tiles * steps * CUBE_DIM_X as usize + UNIT_POS_X as usize;
         #[unroll]
         for step in 0..steps {
             let position = first + step * CUBE_DIM_X as usize;
             if position < vectors {
                 let i = row * vectors + position;
-                let pi = attention.map(|attention| attention[row / sets * vectors + position]);
+                let pi = attention.map(|attention| attention[start + position]);
                 y[i] = Vector::cast_from(value::<A, N>(Vector::cast_from(x[i]), &set, pi));
             }
         }

@@ -1,12 +1,15 @@
 //! What the hyper function and the attention see of x, and the way back: the means of channels and the scores of positions.
 
 use crate::Error;
-use crate::backward::{CHANNELS, STEPS, VECTOR, WIDTH, add_up_cube};
+use crate::backward::{STEPS, VECTOR, WIDTH, add_up_cube};
 use crate::fold::fold;
 use crate::grid::{Grid, UNITS, cubes};
 use crate::operands::{Planes, buffer, check_size};
 use cubecl::prelude::*;
 use cubecl::server::Handle;
+
+/// The channels of which a unit adds up the shares in a score.
+const CHANNELS: usize = 32;
 
 /// The mean of each channel of each sample, `[N, C]` of `f32`. The same input gives the same bits on the same device.
 ///
@@ -152,6 +155,9 @@ fn row_sums_kernel<F: Float, N: Size>(
     let first = tile * steps * CUBE_DIM_X as usize + UNIT_POS_X as usize;
     let mut sum = Vector::<f32, N>::new(0.0);
     if row < rows {
+        let start = row / channels * vectors;
+        // So that their loads overlap.
+        #[unroll]
         for step in 0..steps {
             let position = first + step * CUBE_DIM_X as usize;
             if position < vectors {
@@ -159,7 +165,7 @@ fn row_sums_kernel<F: Float, N: Size>(
                 #[comptime]
                 match weights {
                     ComptimeOption::Some(weights) => {
-                        sum += element * weights[row / channels * vectors + position];
+                        sum += element * weights[start + position];
                     }
                     ComptimeOption::None => sum += element,
                 }
@@ -245,21 +251,26 @@ fn add_kernel<F: Float, N: Size>(
 ) {
     let row = CUBE_POS / tiles * CUBE_DIM_Y as usize + UNIT_POS_Y as usize;
     if row < rows {
-        let mut of_row = Vector::<f32, N>::new(0.0);
+        let mut of_mean = Vector::<f32, N>::new(0.0);
         #[comptime]
         if let ComptimeOption::Some(grad_means) = grad_means {
-            of_row = Vector::new(grad_means[row] * factor);
+            of_mean = Vector::new(grad_means[row] * factor);
         }
+        let mut of_score = Vector::<f32, N>::new(0.0);
+        #[comptime]
+        if let ComptimeOption::Some(weight) = weight {
+            of_score = Vector::new(weight[row % channels]);
+        }
+        let start = row / channels * vectors;
         let first = CUBE_POS % tiles * steps * CUBE_DIM_X as usize + UNIT_POS_X as usize;
         for step in 0..steps {
             let position = first + step * CUBE_DIM_X as usize;
             if position < vectors {
                 let i = row * vectors + position;
-                let mut sum = Vector::<f32, N>::cast_from(grad_x[i]) + of_row;
+                let mut sum = Vector::<f32, N>::cast_from(grad_x[i]) + of_mean;
                 #[comptime]
                 if let ComptimeOption::Some(grad_scores) = grad_scores {
-                    let weight = Vector::new(weight.unwrap()[row % channels]);
-                    sum += weight * grad_scores[row / channels * vectors + position];
+                    sum += of_score * grad_scores[start + position];
                 }
                 grad_x[i] = Vector::cast_from(sum);
             }
