@@ -155,6 +155,7 @@ struct Indices { int x, y, z; };
 #define isnan __builtin_isnan
 #define fma __builtin_fmaf
 #define fabs __builtin_fabsf
+#define max(a, b) ((a) > (b) ? (a) : (b))
 __device__ float exp(float);
 __device__ float log(float);
 __device__ float sqrt(float);

@@ -38,7 +38,7 @@ fn compile<A: DynamicActivation>() {
     }
 }
 
-/// The operations of a WGSL kernel from the first load of an element to the end of that block.
+/// The operations of a WGSL kernel from a load of an element to the end of that block: of the block that has the most.
 fn count(kernel: &str) -> BTreeMap<&str, usize> {
     let lines: Vec<_> = kernel.lines().collect();
     // Declared as `var<storage, read_write> v1: array<vec4<f32>>;`, named by `let v7 = &v1;`, read by `let v147 = &(*v7)[v119];`.
@@ -54,12 +54,16 @@ fn count(kernel: &str) -> BTreeMap<&str, usize> {
             .trim_end_matches(';');
         kernel.contains(&format!("var<storage, read_write> {array}: array<vec4<f32>>;"))
     };
-    let elements = lines
-        .iter()
-        .skip_while(|line| !is_element(line))
-        .take_while(|line| **line != "}");
+    let blocks = (0..lines.len())
+        .filter(|&i| is_element(&lines[i]))
+        .map(|i| count_block(&lines[i..]));
+    blocks.max_by_key(|counts| counts.values().sum::<usize>()).unwrap()
+}
+
+/// The operations from a line to the end of its block.
+fn count_block<'a>(lines: &[&'a str]) -> BTreeMap<&'a str, usize> {
     let mut counts = BTreeMap::new();
-    for line in elements {
+    for line in lines.iter().take_while(|line| **line != "}") {
         let Some((_, value)) = line.split_once(" = ") else {
             continue;
         };
