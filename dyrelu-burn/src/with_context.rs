@@ -203,12 +203,12 @@ impl<A: DynamicActivation> WithContext<'_, A> {
             .map(|scores| composed::attention(scores, self.layer.scaling))
     }
 
-    /// What becomes the attention for x, `[N, 1, S]`, in mode C; `scores` makes those of x, without a bias, for their weight.
+    /// What becomes the attention for x, `[N, 1, S]`, in mode C; `scores` makes those of x for their weight and bias.
     pub(crate) fn scores_of(
         &self,
         x: &Tensor<3>,
         moves: bool,
-        scores: impl FnOnce(Tensor<3>, Tensor<1>) -> Tensor<3>,
+        scores: impl FnOnce(Tensor<3>, Tensor<1>, Tensor<1>) -> Tensor<3>,
     ) -> Option<Tensor<3>> {
         (A::SHARING == Sharing::Unshared).then(|| {
             let Layer {
@@ -216,11 +216,15 @@ impl<A: DynamicActivation> WithContext<'_, A> {
                 statistics,
                 ..
             } = self.layer;
+            let dtype = wide(x.dtype());
             let weight = parameters.matrix("attention.weight");
             let channels = weight.shape().num_elements();
-            let weight = cast(weight, wide(x.dtype())).reshape([channels]);
-            let scores = scores(x.clone(), weight);
-            composed::shifted(parameters, statistics.as_ref(), scores, moves)
+            let weight = cast(weight, dtype).reshape([channels]);
+            let scores = scores(x.clone(), weight, cast(parameters.vector("attention.bias"), dtype));
+            match statistics {
+                None => scores,
+                Some(statistics) => composed::normalised(parameters, statistics, scores, moves),
+            }
         })
     }
 

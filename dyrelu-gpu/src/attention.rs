@@ -32,6 +32,7 @@ pub fn attention(
             buffer(scores, count),
             buffer(&softmax, count),
             buffer(&attention, count),
+            samples,
             positions,
             1.0 / scaling.temperature as f32,
             scaling.gamma(positions) as f32,
@@ -69,6 +70,7 @@ pub fn attention_backward(
             buffer(softmax, count),
             buffer(grad_attention, count),
             buffer(&grad_scores, count),
+            samples,
             positions,
             1.0 / scaling.temperature as f32,
             scaling.gamma(positions) as f32,
@@ -83,6 +85,7 @@ fn attention_kernel(
     scores: &[f32],
     softmax: &mut [f32],
     attention: &mut [f32],
+    samples: usize,
     positions: usize,
     inverse_temperature: f32,
     gamma: f32,
@@ -90,7 +93,7 @@ fn attention_kernel(
 ) {
     let start = CUBE_POS * positions;
     // There may be more cubes than samples, all units of which leave together.
-    if start < scores.len() {
+    if CUBE_POS < samples {
         let mut largest = f32::new(f32::MIN);
         let mut position = UNIT_POS as usize;
         while position < positions {
@@ -114,7 +117,9 @@ fn attention_kernel(
             let share = softmax[start + position] * inverse_sum;
             let scaled = share * gamma;
             softmax[start + position] = share;
-            attention[start + position] = select(scaled > cut_off, cut_off, scaled);
+            // A driver may make a minimum of a plain `select`, which loses NaN.
+            let kept = scaled.is_nan() || scaled <= cut_off;
+            attention[start + position] = select(kept, scaled, cut_off);
             position += UNITS as usize;
         }
     }
@@ -125,13 +130,14 @@ fn attention_backward_kernel(
     softmax: &[f32],
     grad_attention: &[f32],
     grad_scores: &mut [f32],
+    samples: usize,
     positions: usize,
     inverse_temperature: f32,
     gamma: f32,
     cut_off: f32,
 ) {
     let start = CUBE_POS * positions;
-    if start < softmax.len() {
+    if CUBE_POS < samples {
         let mut sum = 0.0f32;
         let mut position = UNIT_POS as usize;
         while position < positions {

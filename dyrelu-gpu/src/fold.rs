@@ -22,6 +22,7 @@ pub(crate) fn fold(client: &Client, array: Handle, outer: usize, parts: usize, i
         CubeDim::new_2d(UNITS / height, height),
         buffer(&array, outer * parts * inner),
         buffer(&sums, outer * inner),
+        outer * inner,
         parts,
         inner,
         height,
@@ -33,6 +34,7 @@ pub(crate) fn fold(client: &Client, array: Handle, outer: usize, parts: usize, i
 pub(crate) fn fold_kernel(
     array: &[f32],
     sums: &mut [f32],
+    count: usize,
     parts: usize,
     inner: usize,
     #[comptime] height: u32,
@@ -40,7 +42,7 @@ pub(crate) fn fold_kernel(
     let width = comptime![UNITS / height];
     let i = CUBE_POS * width as usize + UNIT_POS_X as usize;
     let mut sum = 0.0f32;
-    if i < sums.len() {
+    if i < count {
         let first = i / inner * parts * inner + i % inner;
         for step in 0..parts.div_ceil(height as usize) {
             let part = step * height as usize + UNIT_POS_Y as usize;
@@ -60,7 +62,7 @@ pub(crate) fn fold_kernel(
             }
         }
     }
-    if UNIT_POS_Y == 0 && i < sums.len() {
+    if UNIT_POS_Y == 0 && i < count {
         sums[i] = sum;
     }
 }

@@ -121,7 +121,9 @@ pub fn hyper<A: DynamicActivation>(client: &Client, operands: &Hyper<'_>) -> Res
             buffer(first[0], units * inputs),
             buffer(first[1], units),
             buffer(&hidden, samples * units),
+            samples,
             inputs,
+            units,
             A::HYPER.inner == Inner::Relu,
         );
         coefficients_kernel::launch::<A>(
@@ -133,7 +135,9 @@ pub fn hyper<A: DynamicActivation>(client: &Client, operands: &Hyper<'_>) -> Res
             buffer(second[1], outputs),
             buffer(&residuals, samples * outputs),
             buffer(&coefficients, samples * outputs),
+            samples,
             units,
+            outputs,
         );
     }
     Ok(HyperOutputs {
@@ -178,78 +182,52 @@ pub fn hyper_backward<A: DynamicActivation>(
     ] {
         check_size(what, count * size_of::<f32>(), handle)?;
     }
-    let grad_raw = f32s(client, samples * outputs);
-    if samples > 0 {
-        grad_raw_kernel::launch::<A>(
+    let [grad_raw, grad_hidden] = [samples * outputs, samples * units].map(|len| f32s(client, len));
+    let gradients = HyperGradients {
+        context: f32s(client, samples * inputs),
+        first: [f32s(client, units * inputs), f32s(client, units)],
+        second: [f32s(client, outputs * units), f32s(client, outputs)],
+    };
+    let width = WIDTH.min((units as u32).next_power_of_two());
+    hidden_gradient_kernel::launch::<A>(
+        client,
+        cubes(client, samples.max(1) * units.div_ceil(width as usize)),
+        CubeDim::new_2d(width, UNITS / width),
+        buffer(second[0], outputs * units),
+        buffer(hidden, samples * units),
+        buffer(residuals, samples * outputs),
+        buffer(grad_coefficients, samples * outputs),
+        buffer(&grad_raw, samples * outputs),
+        buffer(&grad_hidden, samples * units),
+        samples,
+        units,
+        outputs,
+        width,
+        A::HYPER.inner == Inner::Relu,
+    );
+    gradients_kernel::launch(
+        client,
+        one_each(
             client,
-            one_each(client, samples * outputs),
-            CubeDim::new_1d(UNITS),
-            buffer(residuals, samples * outputs),
-            buffer(grad_coefficients, samples * outputs),
-            buffer(&grad_raw, samples * outputs),
-        );
-    }
-    let relu = (A::HYPER.inner == Inner::Relu).then_some(hidden);
-    let grad_hidden = linear_input(client, [samples, units, outputs], second[0], &grad_raw, relu);
-    Ok(HyperGradients {
-        context: linear_input(client, [samples, inputs, units], first[0], &grad_hidden, None),
-        first: linear_weight(client, [samples, inputs, units], context, &grad_hidden),
-        second: linear_weight(client, [samples, units, outputs], hidden, &grad_raw),
-    })
-}
-
-/// The gradient of a fully connected layer's input, `[N, I]`, for that of its output, `[N, O]`; 0 where the input is not positive
-/// if it is what a relu made.
-fn linear_input(
-    client: &Client,
-    [samples, inputs, outputs]: [usize; 3],
-    weight: &Handle,
-    grad: &Handle,
-    relu: Option<&Handle>,
-) -> Handle {
-    let result = f32s(client, samples * inputs);
-    if samples * inputs > 0 {
-        let width = WIDTH.min((inputs as u32).next_power_of_two());
-        linear_input_kernel::launch(
-            client,
-            cubes(client, samples * inputs.div_ceil(width as usize)),
-            CubeDim::new_2d(width, UNITS / width),
-            buffer(weight, outputs * inputs),
-            buffer(grad, samples * outputs),
-            relu.map(|input| buffer(input, samples * inputs)).into(),
-            buffer(&result, samples * inputs),
-            samples,
-            inputs,
-            outputs,
-            width,
-        );
-    }
-    result
-}
-
-/// The gradients of a fully connected layer's weight, `[O, I]`, and bias, `[O]`, for that of its output, `[N, O]`.
-fn linear_weight(
-    client: &Client,
-    [samples, inputs, outputs]: [usize; 3],
-    input: &Handle,
-    grad: &Handle,
-) -> [Handle; 2] {
-    let (weight, bias) = (f32s(client, outputs * inputs), f32s(client, outputs));
-    if outputs > 0 {
-        linear_weight_kernel::launch(
-            client,
-            one_each(client, outputs * (inputs + 1)),
-            CubeDim::new_1d(UNITS),
-            buffer(input, samples * inputs),
-            buffer(grad, samples * outputs),
-            buffer(&weight, outputs * inputs),
-            buffer(&bias, outputs),
-            samples,
-            inputs,
-            outputs,
-        );
-    }
-    [weight, bias]
+            samples * inputs + outputs * (units + 1) + units * (inputs + 1),
+        ),
+        CubeDim::new_1d(UNITS),
+        buffer(first[0], units * inputs),
+        buffer(context, samples * inputs),
+        buffer(hidden, samples * units),
+        buffer(&grad_raw, samples * outputs),
+        buffer(&grad_hidden, samples * units),
+        buffer(&gradients.context, samples * inputs),
+        buffer(&gradients.first[0], units * inputs),
+        buffer(&gradients.first[1], units),
+        buffer(&gradients.second[0], outputs * units),
+        buffer(&gradients.second[1], outputs),
+        samples,
+        inputs,
+        units,
+        outputs,
+    );
+    Ok(gradients)
 }
 
 /// The units of a cube along the inputs of a layer; the others of a cube share out the outputs.
@@ -270,14 +248,17 @@ fn hidden_kernel(
     weight: &[f32],
     bias: &[f32],
     hidden: &mut [f32],
+    samples: usize,
     inputs: usize,
+    units: usize,
     #[comptime] relu: bool,
 ) {
-    if ABSOLUTE_POS < hidden.len() {
-        let units = bias.len();
+    if ABSOLUTE_POS < samples * units {
         let mut value = linear(context, weight, bias, ABSOLUTE_POS / units, ABSOLUTE_POS % units, inputs);
         if comptime![relu] {
-            value = select(value <= 0.0, 0.0f32, value);
+            // A driver may make a maximum of a plain `select`, which loses NaN.
+            let kept = value.is_nan() || value > 0.0;
+            value = select(kept, value, 0.0f32);
         }
         hidden[ABSOLUTE_POS] = value;
     }
@@ -290,10 +271,11 @@ fn coefficients_kernel<A: DynamicActivation>(
     bias: &[f32],
     residuals: &mut [f32],
     coefficients: &mut [f32],
+    samples: usize,
     units: usize,
+    outputs: usize,
 ) {
-    if ABSOLUTE_POS < residuals.len() {
-        let outputs = bias.len();
+    if ABSOLUTE_POS < samples * outputs {
         let output = ABSOLUTE_POS % outputs;
         let raw = linear(hidden, weight, bias, ABSOLUTE_POS / outputs, output, units);
         let residual = residual::<A>(raw, output);
@@ -319,83 +301,132 @@ fn linear(
     sum + bias[output]
 }
 
+/// The gradients of the raw values and of the hidden units.
 #[cube(launch)]
-fn grad_raw_kernel<A: DynamicActivation>(residuals: &[f32], grad_coefficients: &[f32], result: &mut [f32]) {
-    if ABSOLUTE_POS < result.len() {
-        result[ABSOLUTE_POS] = grad_raw::<A>(
-            residuals[ABSOLUTE_POS],
-            grad_coefficients[ABSOLUTE_POS],
-            ABSOLUTE_POS,
-        );
-    }
-}
-
-#[cube(launch)]
-fn linear_input_kernel(
+fn hidden_gradient_kernel<A: DynamicActivation>(
     weight: &[f32],
-    grad: &[f32],
-    relu: ComptimeOption<&[f32]>,
-    result: &mut [f32],
+    hidden: &[f32],
+    residuals: &[f32],
+    grad_coefficients: &[f32],
+    by_raw: &mut [f32],
+    by_hidden: &mut [f32],
     samples: usize,
-    inputs: usize,
+    units: usize,
     outputs: usize,
     #[comptime] width: u32,
+    #[comptime] relu: bool,
 ) {
-    let tiles = inputs.div_ceil(width as usize);
+    let tiles = units.div_ceil(width as usize);
     let sample = CUBE_POS / tiles;
-    let input = CUBE_POS % tiles * width as usize + UNIT_POS_X as usize;
-    let is_input = sample < samples && input < inputs;
+    let unit = CUBE_POS % tiles * width as usize + UNIT_POS_X as usize;
+    let is_unit = sample < samples && unit < units;
     let height = comptime![UNITS / width];
     let mut sum = 0.0f32;
-    if is_input {
+    if is_unit {
         for step in 0..outputs.div_ceil(height as usize) {
             let output = step * height as usize + UNIT_POS_Y as usize;
             if output < outputs {
-                sum += weight[output * inputs + input] * grad[sample * outputs + output];
+                let i = sample * outputs + output;
+                let grad = grad_raw::<A>(residuals[i], grad_coefficients[i], output);
+                sum += weight[output * units + unit] * grad;
+                if unit == 0 {
+                    by_raw[i] = grad;
+                }
             }
         }
     }
     let mut shared = Shared::<[f32]>::new_slice(comptime![UNITS as usize]);
     shared[UNIT_POS as usize] = sum;
     sync_cube();
-    if UNIT_POS_Y == 0 && is_input {
-        let mut sum = 0.0f32;
-        for y in 0..height {
+    if UNIT_POS_Y == 0 && is_unit {
+        for y in 1..height {
             sum += shared[(y * width + UNIT_POS_X) as usize];
         }
-        let i = sample * inputs + input;
-        #[comptime]
-        if let ComptimeOption::Some(relu) = relu {
-            sum = select(relu[i] <= 0.0, 0.0f32, sum);
+        let i = sample * units + unit;
+        if comptime![relu] {
+            sum = select(hidden[i] <= 0.0, 0.0f32, sum);
         }
-        result[i] = sum;
+        by_hidden[i] = sum;
     }
 }
 
+/// What follows from these: the gradients of the context and of all parameters.
 #[cube(launch)]
-fn linear_weight_kernel(
+fn gradients_kernel(
+    first_weight: &[f32],
+    context: &[f32],
+    hidden: &[f32],
+    by_raw: &[f32],
+    by_hidden: &[f32],
+    by_context: &mut [f32],
+    by_first_weight: &mut [f32],
+    by_first_bias: &mut [f32],
+    by_second_weight: &mut [f32],
+    by_second_bias: &mut [f32],
+    samples: usize,
+    inputs: usize,
+    units: usize,
+    outputs: usize,
+) {
+    let first = samples * inputs;
+    let second = first + units * (inputs + 1);
+    if ABSOLUTE_POS < first {
+        let (sample, input) = (ABSOLUTE_POS / inputs, ABSOLUTE_POS % inputs);
+        let mut sum = 0.0f32;
+        for unit in 0..units {
+            sum += first_weight[unit * inputs + input] * by_hidden[sample * units + unit];
+        }
+        by_context[ABSOLUTE_POS] = sum;
+    } else if ABSOLUTE_POS < second {
+        let i = ABSOLUTE_POS - first;
+        linear_gradients(
+            context,
+            by_hidden,
+            by_first_weight,
+            by_first_bias,
+            i,
+            samples,
+            inputs,
+            units,
+        );
+    } else if ABSOLUTE_POS - second < outputs * (units + 1) {
+        let i = ABSOLUTE_POS - second;
+        linear_gradients(
+            hidden,
+            by_raw,
+            by_second_weight,
+            by_second_bias,
+            i,
+            samples,
+            units,
+            outputs,
+        );
+    }
+}
+
+/// One number of the gradients of a fully connected layer: of a row of the weight, or after these of the bias.
+#[cube]
+fn linear_gradients(
     input: &[f32],
     grad: &[f32],
     by_weight: &mut [f32],
     by_bias: &mut [f32],
+    i: usize,
     samples: usize,
     inputs: usize,
     outputs: usize,
 ) {
-    let output = ABSOLUTE_POS / (inputs + 1);
-    let i = ABSOLUTE_POS % (inputs + 1);
-    if output < outputs {
-        let mut sum = 0.0f32;
-        if i < inputs {
-            for sample in 0..samples {
-                sum += grad[sample * outputs + output] * input[sample * inputs + i];
-            }
-            by_weight[output * inputs + i] = sum;
-        } else {
-            for sample in 0..samples {
-                sum += grad[sample * outputs + output];
-            }
-            by_bias[output] = sum;
+    let (output, column) = (i / (inputs + 1), i % (inputs + 1));
+    let mut sum = 0.0f32;
+    if column < inputs {
+        for sample in 0..samples {
+            sum += grad[sample * outputs + output] * input[sample * inputs + column];
         }
+        by_weight[output * inputs + column] = sum;
+    } else {
+        for sample in 0..samples {
+            sum += grad[sample * outputs + output];
+        }
+        by_bias[output] = sum;
     }
 }

@@ -210,7 +210,7 @@ pub(crate) fn check_size(what: &'static str, expected: usize, handle: &Handle) -
     }
 }
 
-/// A buffer of so many elements, as an argument of a kernel.
+/// A buffer of so many elements, as an argument of a kernel. There it may be longer: kernels are told how many elements count.
 pub(crate) fn buffer(handle: &Handle, len: usize) -> BufferArg {
     TensorBinding {
         handle: handle.clone().binding(),

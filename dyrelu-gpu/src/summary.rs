@@ -21,15 +21,16 @@ pub fn means(client: &Client, x: Planes<'_>) -> Result<Handle, Error> {
     Ok(row_sums(client, x, None, 1.0 / x.positions as f32))
 }
 
-/// The score of each position of each sample, `[N, S]` of `f32`, without a bias: the sum over the channels of x times their
+/// The score of each position of each sample, `[N, S]` of `f32`: the `bias`, `[1]`, and the sum over the channels of x times their
 /// `weight`, `[C]`. The same input gives the same bits on the same device.
 ///
 /// # Errors
 ///
 /// [`Error::Size`] and [`Error::Elements`], when an array is not what it should be.
-pub fn scores(client: &Client, x: Planes<'_>, weight: &Handle) -> Result<Handle, Error> {
+pub fn scores(client: &Client, x: Planes<'_>, weight: &Handle, bias: &Handle) -> Result<Handle, Error> {
     x.rows().check("x")?;
     check_size("the scores' weight", x.channels * size_of::<f32>(), weight)?;
+    check_size("the scores' bias", size_of::<f32>(), bias)?;
     let teams = x.channels.div_ceil(CHANNELS);
     let grid = Grid::new(client, x.rows(), VECTOR, UNITS, 1);
     let parts = client.empty((x.samples * teams * x.positions).max(1) * size_of::<f32>());
@@ -43,6 +44,7 @@ pub fn scores(client: &Client, x: Planes<'_>, weight: &Handle) -> Result<Handle,
         grid.vector,
         x.rows().buffer(grid.vector),
         buffer(weight, x.channels),
+        buffer(bias, 1),
         buffer(&parts, x.samples * teams * grid.vectors),
         x.samples * teams,
         x.channels,
@@ -59,6 +61,7 @@ pub fn scores(client: &Client, x: Planes<'_>, weight: &Handle) -> Result<Handle,
 fn scores_kernel<F: Float, N: Size>(
     x: &[Vector<F, N>],
     weight: &[f32],
+    bias: &[f32],
     parts: &mut [Vector<f32, N>],
     rows: usize,
     channels: usize,
@@ -73,7 +76,7 @@ fn scores_kernel<F: Float, N: Size>(
     if row < rows && position < vectors {
         let first = row % teams * members;
         let start = row / teams * channels;
-        let mut sum = Vector::<f32, N>::new(0.0);
+        let mut sum = Vector::<f32, N>::new(select(first == 0, bias[0], 0.0f32));
         #[unroll]
         for member in 0..members {
             let channel = first + member;

@@ -484,7 +484,7 @@ fn summary() {
         let place = |i: usize| row(i) / channels * positions + i % positions;
 
         let mut sums = vec![0.0; rows];
-        let mut scores_of_x = vec![0.0; samples * positions];
+        let mut scores_of_x = vec![0.75; samples * positions];
         let mut by_weight = vec![0.0; channels];
         for (i, x) in x.iter().enumerate() {
             sums[row(i)] += x / positions as f64;
@@ -496,7 +496,7 @@ fn summary() {
         }
         compare(
             "scores",
-            scores(&client, planes, &of_weight).unwrap(),
+            scores(&client, planes, &of_weight, &upload(&client, &[0.75])).unwrap(),
             &scores_of_x,
         );
         compare(
@@ -676,6 +676,27 @@ fn hyper_functions() {
         check_hyper::<Squashes>(shape);
     }
     assert!(!supports_hyper::<PRelu>());
+}
+
+/// A mean that is no number reaches all coefficients of its sample, and no others.
+#[test]
+fn hyper_function_of_nan() {
+    let client = Device::default().client();
+    let [context, ones, zeros] =
+        [&[f64::NAN, 1.0, 1.0, 1.0][..], &[1.0; 16], &[0.0; 8]].map(|values| upload(&client, values));
+    let operands = Hyper {
+        samples: 2,
+        channels: 2,
+        inputs: 2,
+        hidden: 2,
+        context: &context,
+        first: [&ones, &zeros],
+        second: [&ones, &zeros],
+    };
+    let found = hyper::<DyReluB>(&client, &operands).unwrap().coefficients;
+    let found = widen(&client.read_one(found).unwrap());
+    assert!(found[..8].iter().all(|value| value.is_nan()), "{found:?}");
+    assert!(found[8..].iter().all(|value| value.is_finite()), "{found:?}");
 }
 
 #[test]

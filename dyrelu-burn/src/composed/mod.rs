@@ -143,34 +143,24 @@ fn residuals<A: DynamicActivation>(parameters: &Parameters, context: Tensor<2>) 
     )
 }
 
-/// The scores of mode C's attention for x, `[N, 1, S]`, of a [wide] type, for their weight `[C]` and without their bias.
-pub(crate) fn scores(x: Tensor<3>, weight: Tensor<1>) -> Tensor<3> {
+/// The scores of mode C's attention for x, `[N, 1, S]`, of a [wide] type, for their weight `[C]` and their bias `[1]`.
+pub(crate) fn scores(x: Tensor<3>, weight: Tensor<1>, bias: Tensor<1>) -> Tensor<3> {
     let x = cast(x, weight.dtype());
     let [samples, channels, _] = x.dims();
-    weight
-        .reshape([1, 1, channels])
-        .expand([samples, 1, channels])
-        .matmul(x)
+    let weight = weight.reshape([1, 1, channels]).expand([samples, 1, channels]);
+    weight.matmul(x) + bias.unsqueeze()
 }
 
-/// The scores with their bias, and normalised if the attention is. In training, a pass that `moves` the running statistics does so
-/// once.
-pub(crate) fn shifted(
+/// The scores of a normalised attention. In training, a pass that `moves` the running statistics does so once.
+pub(crate) fn normalised(
     parameters: &Parameters,
-    statistics: Option<&Statistics>,
+    statistics: &Statistics,
     scores: Tensor<3>,
     moves: bool,
 ) -> Tensor<3> {
-    let dtype = scores.dtype();
-    let vector = |name| cast(parameters.vector(name), dtype).unsqueeze();
-    let scores = scores + vector("attention.bias");
-    match statistics {
-        None => scores,
-        Some(statistics) => {
-            normalise(statistics, scores, moves) * vector("attention.norm.weight")
-                + vector("attention.norm.bias")
-        }
-    }
+    let vector = |name| cast(parameters.vector(name), scores.dtype()).unsqueeze();
+    let (weight, bias) = (vector("attention.norm.weight"), vector("attention.norm.bias"));
+    normalise(statistics, scores, moves) * weight + bias
 }
 
 /// The attention π of mode C for its scores, both `[N, 1, S]`.

@@ -47,7 +47,7 @@ pub(crate) fn forward<A: DynamicActivation, const D: usize>(
         .and_then(|context| coefficients(layer.layer, context))
         .or_else(|| layer.packed_coefficients(context, wide(x.dtype()), rows.dims()[0]));
     let attention = layer
-        .scores_of(&rows, true, |x, weight| scores(x, weight, &grad_x))
+        .scores_of(&rows, true, |x, weight, bias| scores(x, weight, bias, &grad_x))
         .map(|scores| attention(scores, layer.layer.scaling));
     match apply::<A>(rows, coefficients, attention, grad_x) {
         Some(y) => Ok(y.reshape(x.dims())),
@@ -105,19 +105,26 @@ fn means(x: Tensor<3>, grad_x: &GradX) -> Tensor<2> {
     }
 }
 
-/// The scores `[N, 1, S]` of x, `[N, C, S]`, in `f32`, without a bias.
-fn scores(x: Tensor<3>, weight: Tensor<1>, grad_x: &GradX) -> Tensor<3> {
-    let strategies = [x.gradient_checkpointing_strategy(), weight.gradient_checkpointing_strategy()];
-    match Strategy::new(strategies) {
-        Strategy::Mixed => composed::scores(x, weight),
+/// The scores `[N, 1, S]` of x, `[N, C, S]`, for a weight `[C]` and a bias `[1]`, all but x of `f32`.
+fn scores(x: Tensor<3>, weight: Tensor<1>, bias: Tensor<1>, grad_x: &GradX) -> Tensor<3> {
+    let strategy = Strategy::new([
+        x.gradient_checkpointing_strategy(),
+        weight.gradient_checkpointing_strategy(),
+        bias.gradient_checkpointing_strategy(),
+    ]);
+    match strategy {
+        Strategy::Mixed => composed::scores(x, weight, bias),
         Strategy::Untracked => {
-            let scores = Scores::infer(primitive(x), primitive(weight));
+            let scores = Scores::infer([primitive(x), primitive(weight), primitive(bias)]);
             Tensor::from_primitive::<Cube>(scores)
         }
         Strategy::Tracked(strategy) => for_each_strategy!(strategy, S => {
-            let (x, weight) = (tracked::<S, _>(x, strategy), tracked::<S, _>(weight, strategy));
-            let scores = Scores::track::<S>(&x, &weight, grad_x);
-            Tensor::from_primitive::<Autodiff<Cube, S>>(scores)
+            let inputs = [
+                tracked::<S, _>(x, strategy),
+                tracked::<S, _>(weight, strategy),
+                tracked::<S, _>(bias, strategy),
+            ];
+            Tensor::from_primitive::<Autodiff<Cube, S>>(Scores::track::<S>(&inputs, grad_x))
         }),
     }
 }

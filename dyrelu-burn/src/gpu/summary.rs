@@ -143,26 +143,25 @@ pub(super) struct ScoresState {
 }
 
 impl Scores {
-    /// The scores `[N, 1, S]` of x, `[N, C, S]`, in `f32`, for a weight `[C]` of `f32`. They lack the bias.
-    pub(super) fn infer(x: LazyTensor, weight: LazyTensor) -> LazyTensor {
-        let shape = Shape::new([x.shape[0], 1, x.shape[2]]);
-        let [scores] = enqueue("scores", [x, weight], [(shape, DType::F32)], |tensors| {
-            let [x, weight] = &tensors[..] else {
-                unreachable!("two inputs")
+    /// The scores `[N, 1, S]` of x, `[N, C, S]`, for a weight `[C]` and a bias `[1]`, all but x of `f32`.
+    pub(super) fn infer(inputs: [LazyTensor; 3]) -> LazyTensor {
+        let shape = Shape::new([inputs[0].shape[0], 1, inputs[0].shape[2]]);
+        let [scores] = enqueue("scores", inputs, [(shape, DType::F32)], |tensors| {
+            let [x, weight, bias] = &tensors[..] else {
+                unreachable!("three inputs")
             };
-            Ok([scores(&x.client, planes(x), &weight.handle)?])
+            Ok([scores(&x.client, planes(x), &weight.handle, &bias.handle)?])
         });
         scores
     }
 
     /// The same as a node of the graph.
-    pub(super) fn track<C: CheckpointStrategy>(
-        x: &Tracked<C>,
-        weight: &Tracked<C>,
-        grad_x: &GradX,
-    ) -> Tracked<C> {
-        let scores = Self::infer(x.primitive().clone(), weight.primitive().clone());
-        let preparation = Self.prepare::<C>([x.node(), weight.node()]).compute_bound();
+    pub(super) fn track<C: CheckpointStrategy>(inputs: &[Tracked<C>; 3], grad_x: &GradX) -> Tracked<C> {
+        let scores = Self::infer(inputs.each_ref().map(|input| input.primitive().clone()));
+        let preparation = Self
+            .prepare::<C>(inputs.each_ref().map(Tracked::<C>::node))
+            .compute_bound();
+        let [x, weight, _] = inputs;
         match preparation.stateful() {
             OpsKind::Tracked(mut preparation) => {
                 if x.is_tracked() {
@@ -180,25 +179,32 @@ impl Scores {
     }
 }
 
-impl Backward<Cube, 2> for Scores {
+impl Backward<Cube, 3> for Scores {
     type State = ScoresState;
 
-    fn backward(self, ops: Ops<ScoresState, 2>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
+    fn backward(self, ops: Ops<ScoresState, 3>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
         let grad_scores = grads.consume::<Cube>(&ops.node);
         let ScoresState { x, weight, grad_x } = ops.state;
         let x: LazyTensor = checkpointer.retrieve_node_output(x);
         let weight: LazyTensor = checkpointer.retrieve_node_output(weight);
-        let [of_x, of_weight] = ops.parents;
-        if let Some(parent) = of_weight {
-            let output = like(&weight);
+        let [of_x, of_weight, of_bias] = ops.parents;
+        if of_weight.is_some() || of_bias.is_some() {
+            let outputs = [like(&weight), (Shape::new([1]), DType::F32)];
             let inputs = [x, grad_scores.clone()];
-            let [gradient] = enqueue("gradient_of_weight", inputs, [output], |tensors| {
+            let gradients = enqueue("gradient_of_weight", inputs, outputs, |tensors| {
                 let [x, grad_scores] = &tensors[..] else {
-                unreachable!("two inputs")
-            };
-                Ok([gradient_of_weight(&x.client, planes(x), &grad_scores.handle)?])
+                    unreachable!("two inputs")
+                };
+                // The bias shifts all scores of a sample alike, which the softmax does not see.
+                let of_bias = x.client.create_from_slice(&0.0_f32.to_ne_bytes());
+                let of_weight = gradient_of_weight(&x.client, planes(x), &grad_scores.handle)?;
+                Ok([of_weight, of_bias])
             });
-            grads.register::<Cube>(parent.id, gradient);
+            for (parent, gradient) in [of_weight, of_bias].into_iter().zip(gradients) {
+                if let Some(parent) = parent {
+                    grads.register::<Cube>(parent.id, gradient);
+                }
+            }
         }
         if let Some(parent) = of_x {
             let whole = grad_x.bring_next(|parts| parts.of_scores = Some([weight, grad_scores]));
