@@ -7,7 +7,7 @@ mod composed;
 mod config;
 #[cfg(feature = "flex")]
 mod fused;
-#[cfg(feature = "gpu")]
+#[cfg(feature = "cubecl")]
 mod gpu;
 mod layer;
 mod parameters;

@@ -4,7 +4,7 @@ use crate::Layer;
 use crate::composed::{self, cast, wide};
 #[cfg(feature = "flex")]
 use crate::fused;
-#[cfg(feature = "gpu")]
+#[cfg(feature = "cubecl")]
 use crate::gpu;
 use burn::tensor::{DType, Tensor};
 use dyrelu_core::kernels::piecewise::PieceSet;
@@ -93,7 +93,7 @@ impl<A: DynamicActivation> WithContext<'_, A> {
             Ok(y) => return y,
             Err(x) => x,
         };
-        #[cfg(feature = "gpu")]
+        #[cfg(feature = "cubecl")]
         let x = match gpu::forward(self, x) {
             Ok(y) => return y,
             Err(x) => x,

@@ -113,8 +113,9 @@ impl<'a> Bench<'a> {
             number: self.number,
             values,
         };
-        let (weight, of_means, of_scores) = (
+        let (weight, bias, of_means, of_scores) = (
             self.numbers(channels),
+            self.numbers(1),
             self.numbers(samples * channels),
             self.numbers(samples * positions),
         );
@@ -127,7 +128,7 @@ impl<'a> Bench<'a> {
         self.print(&[
             ("means", 1, &|| drop(means(self.client, x).expect("arrays that fit"))),
             ("scores", 1, &|| {
-                drop(scores(self.client, x, &weight).expect("arrays that fit"));
+                drop(scores(self.client, x, &weight, &bias).expect("arrays that fit"));
             }),
             ("gradient of their weight", 1, &|| {
                 drop(gradient_of_weight(self.client, x, &of_scores).expect("arrays that fit"));

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::config::Config;
-use burn::module::Module;
 use burn::optim::ModuleOptimizer;
 use burn::tensor::Device;
 use burn::train::checkpoint::KeepLastNCheckpoints;

@@ -1,6 +1,6 @@
 //! [`Attention`]: from the scores of mode C to its attention, as one operation of Burn's autodiff.
 
-use super::lazy::{LazyTensor, enqueue, like};
+use super::launch::{GpuTensor, launch, like};
 use burn::backend::Autodiff;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
@@ -20,7 +20,7 @@ type Tracked<C> = FloatTensor<Autodiff<Cube, C>>;
 
 impl Attention {
     /// π for the scores, both `[N, 1, S]` of `f32`.
-    pub(super) fn infer(&self, scores: LazyTensor) -> LazyTensor {
+    pub(super) fn infer(&self, scores: GpuTensor) -> GpuTensor {
         let [attention, _] = self.forward(scores);
         attention
     }
@@ -35,10 +35,10 @@ impl Attention {
     }
 
     /// π and the softmax.
-    fn forward(&self, scores: LazyTensor) -> [LazyTensor; 2] {
+    fn forward(&self, scores: GpuTensor) -> [GpuTensor; 2] {
         let Self(scaling) = *self;
         let outputs = [like(&scores), like(&scores)];
-        enqueue("attention", [scores], outputs, move |tensors| {
+        launch("attention", [scores], outputs, move |tensors| {
             let scores = &tensors[0];
             attention(&scores.client, rows(scores), scaling, &scores.handle)
         })
@@ -52,14 +52,14 @@ fn rows(scores: &CubeTensor) -> [usize; 2] {
 }
 
 impl Backward<Cube, 1> for Attention {
-    type State = LazyTensor;
+    type State = GpuTensor;
 
-    fn backward(self, ops: Ops<LazyTensor, 1>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+    fn backward(self, ops: Ops<GpuTensor, 1>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
         let grad_attention = grads.consume::<Cube>(&ops.node);
         let (softmax, Self(scaling)) = (ops.state, self);
         let output = like(&softmax);
         let inputs = [softmax, grad_attention];
-        let [grad_scores] = enqueue("attention_backward", inputs, [output], move |tensors| {
+        let [grad_scores] = launch("attention_backward", inputs, [output], move |tensors| {
             let [softmax, grad] = &tensors[..] else {
                 unreachable!("two inputs")
             };

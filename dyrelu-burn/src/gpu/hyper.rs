@@ -1,6 +1,6 @@
 //! [`HyperFunction`]: the hyper function of two layers, as one operation of Burn's autodiff.
 
-use super::lazy::{LazyTensor, enqueue, like};
+use super::launch::{GpuTensor, dims, launch, like};
 use burn::backend::Autodiff;
 use burn::backend::autodiff::NodeId;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
@@ -32,8 +32,8 @@ type Tracked<C> = FloatTensor<Autodiff<Cube, C>>;
 #[derive(Debug, Clone)]
 pub(super) struct State {
     inputs: Inputs<NodeId>,
-    hidden: LazyTensor,
-    residuals: LazyTensor,
+    hidden: GpuTensor,
+    residuals: GpuTensor,
 }
 
 impl<A: DynamicActivation> HyperFunction<A> {
@@ -45,7 +45,7 @@ impl<A: DynamicActivation> HyperFunction<A> {
     }
 
     /// The coefficients `[N, C or 1, P, K]`.
-    pub(super) fn infer(&self, inputs: Inputs<LazyTensor>) -> LazyTensor {
+    pub(super) fn infer(&self, inputs: Inputs<GpuTensor>) -> GpuTensor {
         let [coefficients, ..] = self.forward(inputs);
         coefficients
     }
@@ -69,13 +69,14 @@ impl<A: DynamicActivation> HyperFunction<A> {
     }
 
     /// The coefficients, the hidden units and the residuals.
-    fn forward(&self, inputs: Inputs<LazyTensor>) -> [LazyTensor; 3] {
+    fn forward(&self, inputs: Inputs<GpuTensor>) -> [GpuTensor; 3] {
         let channels = self.channels;
-        let samples = inputs[0].shape[0];
+        let [samples, _] = dims(&inputs[0]);
+        let [units, _] = dims(&inputs[1]);
         let coefficients = Shape::new([samples, sets::<A>(channels), A::Pieces::P, A::Pieces::K]);
-        let hidden = Shape::new([samples, inputs[1].shape[0]]);
+        let hidden = Shape::new([samples, units]);
         let outputs = [coefficients.clone(), hidden, coefficients].map(|shape| (shape, DType::F32));
-        enqueue("hyper", inputs, outputs, move |tensors| {
+        launch("hyper", inputs, outputs, move |tensors| {
             let outputs = hyper::<A>(&tensors[0].client, &operands(channels, &tensors))?;
             Ok([outputs.coefficients, outputs.hidden, outputs.residuals])
         })
@@ -109,11 +110,11 @@ impl<A: DynamicActivation> Backward<Cube, 5> for HyperFunction<A> {
             hidden,
             residuals,
         } = ops.state;
-        let inputs = inputs.map(|node| checkpointer.retrieve_node_output::<LazyTensor>(node));
+        let inputs = inputs.map(|node| checkpointer.retrieve_node_output::<GpuTensor>(node));
         let outputs = inputs.each_ref().map(like);
         let tensors = inputs.into_iter().chain([hidden, residuals, grad_coefficients]);
         let channels = self.channels;
-        let gradients = enqueue("hyper_backward", tensors, outputs, move |tensors| {
+        let gradients = launch("hyper_backward", tensors, outputs, move |tensors| {
             let (inputs, others) = tensors.split_at(5);
             let [hidden, residuals, grad_coefficients] = others else {
                 unreachable!("three others")

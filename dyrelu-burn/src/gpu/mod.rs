@@ -3,7 +3,7 @@
 
 mod attention;
 mod hyper;
-mod lazy;
+mod launch;
 mod operation;
 mod summary;
 
@@ -23,7 +23,7 @@ use dyrelu_core::kernels::attention::Scaling;
 use dyrelu_gpu::{Number, supports_hyper};
 use attention::Attention;
 use hyper::HyperFunction;
-use lazy::LazyTensor;
+use launch::GpuTensor;
 use operation::{Inputs, Operation};
 use summary::{GradX, Means, Scores};
 
@@ -65,7 +65,7 @@ fn supports<A: DynamicActivation, const D: usize>(x: &Tensor<D>) -> bool {
     };
     elements != 0
         && u32::try_from(elements).is_ok()
-        && dyrelu_gpu::supports::<A>(&tensor.client.device().client(), number)
+        && dyrelu_gpu::supports::<A>(&launch::client(&tensor), number)
 }
 
 /// The float type as the kernels name it, if they have it.
@@ -215,7 +215,7 @@ fn apply<A: DynamicActivation>(
     }
 }
 
-fn primitive<const D: usize>(tensor: Tensor<D>) -> LazyTensor {
+fn primitive<const D: usize>(tensor: Tensor<D>) -> GpuTensor {
     tensor.try_into_primitive::<Cube>().expect(IS_CUBE)
 }
 

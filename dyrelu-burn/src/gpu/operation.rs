@@ -1,6 +1,6 @@
 //! [`Operation`]: the activation as one operation of Burn's autodiff.
 
-use super::lazy::{LazyTensor, enqueue, enqueue_all, like, planes};
+use super::launch::{GpuTensor, launch, launch_all, like, planes};
 use super::summary::GradX;
 use burn::backend::Autodiff;
 use burn::backend::autodiff::NodeId;
@@ -92,11 +92,11 @@ type Tracked<C> = FloatTensor<Autodiff<Cube, C>>;
 
 impl<A: DynamicActivation> Operation<A> {
     /// y.
-    pub(super) fn infer(inputs: Inputs<LazyTensor>) -> LazyTensor {
+    pub(super) fn infer(inputs: Inputs<GpuTensor>) -> GpuTensor {
         let present = inputs.as_ref().map(|_| ());
         let output = like(&inputs.x);
         let inputs = inputs.into_array().into_iter().flatten();
-        let [y] = enqueue(type_name::<A>(), inputs, [output], move |tensors| {
+        let [y] = launch(type_name::<A>(), inputs, [output], move |tensors| {
             let inputs = present.like_these(tensors);
             Ok([forward::<A>(&inputs.x.client, &inputs.operands())?])
         });
@@ -104,7 +104,7 @@ impl<A: DynamicActivation> Operation<A> {
     }
 
     /// The gradients for that of y.
-    fn gradients(inputs: Inputs<LazyTensor>, grad_y: LazyTensor) -> Inputs<LazyTensor> {
+    fn gradients(inputs: Inputs<GpuTensor>, grad_y: GpuTensor) -> Inputs<GpuTensor> {
         let present = inputs.as_ref().map(|_| ());
         let inputs = inputs.into_array().into_iter().flatten();
         let inputs: Vec<_> = inputs.collect();
@@ -120,7 +120,7 @@ impl<A: DynamicActivation> Operation<A> {
                 Ok([gradients.x].into_iter().chain(others.into_iter().flatten()).collect())
             }
         };
-        present.like_these(enqueue_all(type_name::<Self>(), tensors, outputs, launch))
+        present.like_these(launch_all(type_name::<Self>(), tensors, outputs, launch))
     }
 
     /// y as a node of the graph.
@@ -166,7 +166,7 @@ impl<A: DynamicActivation> Backward<Cube, 3> for Operation<A> {
 
     fn backward(self, ops: Ops<State, 3>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
         let State { inputs, grad_x } = ops.state;
-        let inputs = inputs.map(|node| checkpointer.retrieve_node_output::<LazyTensor>(node));
+        let inputs = inputs.map(|node| checkpointer.retrieve_node_output::<GpuTensor>(node));
         let grad_y = grads.consume::<Cube>(&ops.node);
         let Inputs {
             x,
@@ -193,7 +193,7 @@ impl<A: DynamicActivation> RetroForward for Again<A> {
         let inputs = self
             .inputs
             .clone()
-            .map(|node| states.get_state::<LazyTensor>(&node));
+            .map(|node| states.get_state::<GpuTensor>(&node));
         states.save(out_node, Operation::<A>::infer(inputs));
     }
 }

@@ -1,6 +1,6 @@
 //! [`Means`] and [`Scores`]: what the hyper function and the attention see of x, as operations of Burn's autodiff.
 
-use super::lazy::{LazyTensor, enqueue, like, planes};
+use super::launch::{GpuTensor, dims, launch, like, planes};
 use burn::backend::Autodiff;
 use burn::backend::autodiff::NodeId;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
@@ -22,10 +22,10 @@ pub(super) struct GradX(Arc<Mutex<Parts>>);
 struct Parts {
     /// How many operations have yet to bring theirs, beside that of y, which is the first.
     missing: usize,
-    of_y: Option<LazyTensor>,
-    of_means: Option<LazyTensor>,
+    of_y: Option<GpuTensor>,
+    of_means: Option<GpuTensor>,
     /// The weight and the gradient of the scores.
-    of_scores: Option<[LazyTensor; 2]>,
+    of_scores: Option<[GpuTensor; 2]>,
 }
 
 impl GradX {
@@ -35,7 +35,7 @@ impl GradX {
     }
 
     /// Brings the part of y; it comes back where it is the only one.
-    pub(super) fn bring(&self, of_y: LazyTensor) -> Option<LazyTensor> {
+    pub(super) fn bring(&self, of_y: GpuTensor) -> Option<GpuTensor> {
         let mut parts = self.lock();
         if parts.missing == 0 {
             return Some(of_y);
@@ -45,7 +45,7 @@ impl GradX {
     }
 
     /// Brings another part, which gives the whole if it is the last one.
-    fn bring_next(&self, bring: impl FnOnce(&mut Parts)) -> Option<LazyTensor> {
+    fn bring_next(&self, bring: impl FnOnce(&mut Parts)) -> Option<GpuTensor> {
         let mut parts = self.lock();
         bring(&mut parts);
         parts.missing -= 1;
@@ -63,14 +63,14 @@ impl GradX {
 
 /// The gradient of x with the parts that come through means and scores, the latter as the weight and the gradient of the scores.
 fn sum_of_parts(
-    of_y: LazyTensor,
-    of_means: Option<LazyTensor>,
-    of_scores: Option<[LazyTensor; 2]>,
-) -> LazyTensor {
+    of_y: GpuTensor,
+    of_means: Option<GpuTensor>,
+    of_scores: Option<[GpuTensor; 2]>,
+) -> GpuTensor {
     let output = like(&of_y);
     let with_means = of_means.is_some();
     let parts = of_means.into_iter().chain(of_scores.into_iter().flatten());
-    let [whole] = enqueue("add_gradients", [of_y].into_iter().chain(parts), [output], move |tensors| {
+    let [whole] = launch("add_gradients", [of_y].into_iter().chain(parts), [output], move |tensors| {
         let mut tensors = tensors.into_iter();
         let of_y = tensors.next().expect("the part of y");
         // Nobody else has it, unless an observer of Burn's queue does.
@@ -96,9 +96,10 @@ pub(super) struct Means;
 
 impl Means {
     /// The means `[N, C]` of x, `[N, C, S]`, in `f32`.
-    pub(super) fn infer(x: LazyTensor) -> LazyTensor {
-        let shape = Shape::new([x.shape[0], x.shape[1]]);
-        let [means] = enqueue("means", [x], [(shape, DType::F32)], |tensors| {
+    pub(super) fn infer(x: GpuTensor) -> GpuTensor {
+        let [samples, channels, _] = dims(&x);
+        let shape = Shape::new([samples, channels]);
+        let [means] = launch("means", [x], [(shape, DType::F32)], |tensors| {
             let x = &tensors[0];
             Ok([means(&x.client, planes(x))?])
         });
@@ -144,9 +145,10 @@ pub(super) struct ScoresState {
 
 impl Scores {
     /// The scores `[N, 1, S]` of x, `[N, C, S]`, for a weight `[C]` and a bias `[1]`, all but x of `f32`.
-    pub(super) fn infer(inputs: [LazyTensor; 3]) -> LazyTensor {
-        let shape = Shape::new([inputs[0].shape[0], 1, inputs[0].shape[2]]);
-        let [scores] = enqueue("scores", inputs, [(shape, DType::F32)], |tensors| {
+    pub(super) fn infer(inputs: [GpuTensor; 3]) -> GpuTensor {
+        let [samples, _, positions] = dims(&inputs[0]);
+        let shape = Shape::new([samples, 1, positions]);
+        let [scores] = launch("scores", inputs, [(shape, DType::F32)], |tensors| {
             let [x, weight, bias] = &tensors[..] else {
                 unreachable!("three inputs")
             };
@@ -185,13 +187,13 @@ impl Backward<Cube, 3> for Scores {
     fn backward(self, ops: Ops<ScoresState, 3>, grads: &mut Gradients, checkpointer: &mut Checkpointer) {
         let grad_scores = grads.consume::<Cube>(&ops.node);
         let ScoresState { x, weight, grad_x } = ops.state;
-        let x: LazyTensor = checkpointer.retrieve_node_output(x);
-        let weight: LazyTensor = checkpointer.retrieve_node_output(weight);
+        let x: GpuTensor = checkpointer.retrieve_node_output(x);
+        let weight: GpuTensor = checkpointer.retrieve_node_output(weight);
         let [of_x, of_weight, of_bias] = ops.parents;
         if of_weight.is_some() || of_bias.is_some() {
             let outputs = [like(&weight), (Shape::new([1]), DType::F32)];
             let inputs = [x, grad_scores.clone()];
-            let gradients = enqueue("gradient_of_weight", inputs, outputs, |tensors| {
+            let gradients = launch("gradient_of_weight", inputs, outputs, |tensors| {
                 let [x, grad_scores] = &tensors[..] else {
                     unreachable!("two inputs")
                 };
