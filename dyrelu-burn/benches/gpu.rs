@@ -29,7 +29,9 @@ fn main() {
     let [samples, channels, side] = numbers[..].try_into().unwrap_or([8, 64, 56]);
     let shape = [samples, channels, side, side];
     println!("{shape:?} on {:?}, times in ms\n", Device::default());
-    println!("| activation | stored as | copy | forward | of a copy | composed | ratio | both | of a copy | composed | ratio | ReLU |");
+    println!(
+        "| activation | stored as | copy | forward | of a copy | composed | ratio | both | of a copy | composed | ratio | ReLU |"
+    );
     println!("|:--|:--|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|");
     for dtype in [DType::F32, DType::F16] {
         measure::<DyReluA>(shape, dtype);

@@ -220,7 +220,11 @@ impl<A: DynamicActivation> WithContext<'_, A> {
             let weight = parameters.matrix("attention.weight");
             let channels = weight.shape().num_elements();
             let weight = cast(weight, dtype).reshape([channels]);
-            let scores = scores(x.clone(), weight, cast(parameters.vector("attention.bias"), dtype));
+            let scores = scores(
+                x.clone(),
+                weight,
+                cast(parameters.vector("attention.bias"), dtype),
+            );
             match statistics {
                 None => scores,
                 Some(statistics) => composed::normalised(parameters, statistics, scores, moves),

@@ -10,14 +10,15 @@
 
 use cubecl::Device;
 use cubecl::future::block_on;
-use cubecl::ir::{ElemType, FloatKind};
 use cubecl::prelude::*;
 use cubecl::server::Handle;
 use cubecl::zspace::Tiling;
 use dyrelu::gallery::{DyReluA, DyReluB, DyReluC, DynamicSwish};
 use dyrelu::kernels::piecewise::PieceSet;
 use dyrelu::{DynamicActivation, Sharing};
-use dyrelu_gpu::{Number, Operands, Planes, add_gradients, backward, forward, gradient_of_weight, means, scores};
+use dyrelu_gpu::{
+    Number, Operands, Planes, add_gradients, backward, forward, gradient_of_weight, means, scores,
+};
 use half::f16;
 use std::env;
 use std::time::Instant;
@@ -59,7 +60,9 @@ impl<'a> Bench<'a> {
             let numbers = (0..shape.iter().product::<usize>()).map(|_| random.next());
             let bytes: Vec<u8> = match number {
                 Number::F32 => numbers.flat_map(f32::to_ne_bytes).collect(),
-                _ => numbers.flat_map(|number| f16::from_f32(number).to_ne_bytes()).collect(),
+                _ => numbers
+                    .flat_map(|number| f16::from_f32(number).to_ne_bytes())
+                    .collect(),
             };
             client.create_from_slice(&bytes)
         };
@@ -91,7 +94,8 @@ impl<'a> Bench<'a> {
             attention: attention.as_ref(),
         };
         let forward = || drop(forward::<A>(self.client, &operands).expect("operands that fit"));
-        let backward = || drop(backward::<A>(self.client, &operands, &self.grad_y).expect("operands that fit"));
+        let backward =
+            || drop(backward::<A>(self.client, &operands, &self.grad_y).expect("operands that fit"));
         let both = || {
             forward();
             backward();
@@ -126,7 +130,9 @@ impl<'a> Bench<'a> {
             add_gradients(self.client, planes(&grad_x), Some(&of_means), scores).expect("arrays that fit");
         };
         self.print(&[
-            ("means", 1, &|| drop(means(self.client, x).expect("arrays that fit"))),
+            ("means", 1, &|| {
+                drop(means(self.client, x).expect("arrays that fit"));
+            }),
             ("scores", 1, &|| {
                 drop(scores(self.client, x, &weight, &bias).expect("arrays that fit"));
             }),
@@ -134,7 +140,9 @@ impl<'a> Bench<'a> {
                 drop(gradient_of_weight(self.client, x, &of_scores).expect("arrays that fit"));
             }),
             ("gradient through means", 2, &|| add(None)),
-            ("through means and scores", 2, &|| add(Some((&weight, &of_scores)))),
+            ("through means and scores", 2, &|| {
+                add(Some((&weight, &of_scores)));
+            }),
         ]);
     }
 
@@ -205,16 +213,11 @@ fn copy(client: &Client, x: &Handle, bytes: usize) {
         4,
         buffer(x).into_buffer_arg(),
         buffer(&y).into_buffer_arg(),
-        ElemType::Float(FloatKind::F32),
     );
 }
 
 #[cube(launch)]
-fn copy_kernel<F: Float, N: Size>(
-    x: &[Vector<F, N>],
-    y: &mut [Vector<F, N>],
-    #[define(F)] _number: ElemType,
-) {
+fn copy_kernel<N: Size>(x: &[Vector<f32, N>], y: &mut [Vector<f32, N>]) {
     if ABSOLUTE_POS < y.len() {
         y[ABSOLUTE_POS] = x[ABSOLUTE_POS];
     }

@@ -23,6 +23,7 @@ pub fn attention(
 ) -> Result<[Handle; 2], Error> {
     let count = samples * positions;
     check_size("the scores", count * size_of::<f32>(), scores)?;
+    let [inverse_temperature, gamma, cut_off] = constants(scaling, positions);
     let [softmax, attention] = [(); 2].map(|()| client.empty(count.max(1) * size_of::<f32>()));
     if count > 0 {
         attention_kernel::launch(
@@ -34,9 +35,9 @@ pub fn attention(
             buffer(&attention, count),
             samples,
             positions,
-            1.0 / scaling.temperature as f32,
-            scaling.gamma(positions) as f32,
-            scaling.cut_off as f32,
+            inverse_temperature,
+            gamma,
+            cut_off,
         );
     }
     Ok([attention, softmax])
@@ -61,6 +62,7 @@ pub fn attention_backward(
         count * size_of::<f32>(),
         grad_attention,
     )?;
+    let [inverse_temperature, gamma, cut_off] = constants(scaling, positions);
     let grad_scores = client.empty(count.max(1) * size_of::<f32>());
     if count > 0 {
         attention_backward_kernel::launch(
@@ -72,12 +74,21 @@ pub fn attention_backward(
             buffer(&grad_scores, count),
             samples,
             positions,
-            1.0 / scaling.temperature as f32,
-            scaling.gamma(positions) as f32,
-            scaling.cut_off as f32,
+            inverse_temperature,
+            gamma,
+            cut_off,
         );
     }
     Ok(grad_scores)
+}
+
+/// 1 / τ, γ and the cut-off.
+#[expect(clippy::cast_possible_truncation, reason = "rounds to f32")]
+fn constants(scaling: Scaling, positions: usize) -> [f32; 3] {
+    let Scaling {
+        temperature, cut_off, ..
+    } = scaling;
+    [1.0 / temperature, scaling.gamma(positions), cut_off].map(|constant| constant as f32)
 }
 
 #[cube(launch)]

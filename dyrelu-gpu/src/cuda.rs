@@ -262,6 +262,15 @@ tests! {
 
 #[test]
 fn sums() {
-    let kernel = kernel!(FoldKernel, CubeDim::new_2d(UNITS / 8, 8), BUFFER, BUFFER, (), (), (), 8);
+    let kernel = kernel!(
+        FoldKernel,
+        CubeDim::new_2d(UNITS / 8, 8),
+        BUFFER,
+        BUFFER,
+        (),
+        (),
+        (),
+        8
+    );
     check_kernel("fold", &source(&kernel).unwrap(), 1, 0, 1);
 }

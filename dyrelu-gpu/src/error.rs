@@ -19,7 +19,9 @@ pub enum Error {
     },
 
     /// There is no kernel for the hyper function.
-    #[error("the hyper function of `{name}` has no GPU kernel: expected two layers, dynamic coefficients only, and no softmax")]
+    #[error(
+        "the hyper function of `{name}` has no GPU kernel: expected two layers, dynamic coefficients only, and no softmax"
+    )]
     Hyper {
         /// The activation's name.
         name: &'static str,

@@ -28,7 +28,7 @@ impl Grid {
     /// For vectors of up to `limit` numbers, up to `width` units for a row, and up to `steps` vectors for a unit.
     pub(crate) fn new(client: &Client, rows: Rows<'_>, limit: usize, width: u32, steps: usize) -> Self {
         let Rows {
-            rows, len, number, ..
+            count, len, number, ..
         } = rows;
         let vector = client
             .io_optimized_vector_sizes(number.size())
@@ -45,7 +45,7 @@ impl Grid {
         let steps = rounds.div_ceil(rounds.div_ceil(steps));
         Self {
             vector,
-            rows,
+            rows: count,
             vectors,
             width,
             steps,

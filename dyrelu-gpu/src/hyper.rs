@@ -108,10 +108,7 @@ pub fn hyper<A: DynamicActivation>(client: &Client, operands: &Hyper<'_>) -> Res
     } = *operands;
     let outputs = operands.outputs::<A>();
     let hidden = f32s(client, samples * units);
-    let (coefficients, residuals) = (
-        f32s(client, samples * outputs),
-        f32s(client, samples * outputs),
-    );
+    let (coefficients, residuals) = (f32s(client, samples * outputs), f32s(client, samples * outputs));
     if samples > 0 {
         hidden_kernel::launch(
             client,
@@ -188,7 +185,10 @@ pub fn hyper_backward<A: DynamicActivation>(
         first: [f32s(client, units * inputs), f32s(client, units)],
         second: [f32s(client, outputs * units), f32s(client, outputs)],
     };
-    let width = WIDTH.min((units as u32).next_power_of_two());
+    let width = u32::try_from(units)
+        .unwrap_or(WIDTH)
+        .min(WIDTH)
+        .next_power_of_two();
     hidden_gradient_kernel::launch::<A>(
         client,
         cubes(client, samples.max(1) * units.div_ceil(width as usize)),
@@ -254,7 +254,14 @@ fn hidden_kernel(
     #[comptime] relu: bool,
 ) {
     if ABSOLUTE_POS < samples * units {
-        let mut value = linear(context, weight, bias, ABSOLUTE_POS / units, ABSOLUTE_POS % units, inputs);
+        let mut value = linear(
+            context,
+            weight,
+            bias,
+            ABSOLUTE_POS / units,
+            ABSOLUTE_POS % units,
+            inputs,
+        );
         if comptime![relu] {
             // A driver may make a maximum of a plain `select`, which loses NaN.
             let kept = value.is_nan() || value > 0.0;
@@ -286,14 +293,7 @@ fn coefficients_kernel<A: DynamicActivation>(
 
 /// An output of a fully connected layer.
 #[cube]
-fn linear(
-    input: &[f32],
-    weight: &[f32],
-    bias: &[f32],
-    sample: usize,
-    output: usize,
-    inputs: usize,
-) -> f32 {
+fn linear(input: &[f32], weight: &[f32], bias: &[f32], sample: usize, output: usize, inputs: usize) -> f32 {
     let mut sum = 0.0f32;
     for i in 0..inputs {
         sum += input[sample * inputs + i] * weight[output * inputs + i];

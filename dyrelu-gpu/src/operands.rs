@@ -47,7 +47,7 @@ impl<'a> Planes<'a> {
     /// A row for each channel of each sample.
     pub(crate) fn rows(self) -> Rows<'a> {
         Rows {
-            rows: self.samples * self.channels,
+            count: self.samples * self.channels,
             len: self.positions,
             number: self.number,
             values: self.values,
@@ -55,10 +55,10 @@ impl<'a> Planes<'a> {
     }
 }
 
-/// An array `[rows, len]` in a device's memory, contiguous.
+/// An array `[count, len]` in a device's memory, contiguous.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rows<'a> {
-    pub(crate) rows: usize,
+    pub(crate) count: usize,
     pub(crate) len: usize,
     pub(crate) number: Number,
     pub(crate) values: &'a Handle,
@@ -66,7 +66,7 @@ pub(crate) struct Rows<'a> {
 
 impl Rows<'_> {
     pub(crate) fn elements(&self) -> usize {
-        self.rows * self.len
+        self.count * self.len
     }
 
     /// The size of the array.
@@ -175,7 +175,7 @@ impl Operands<'_> {
     /// x with a row for each set.
     pub(crate) fn x_rows(&self) -> Rows<'_> {
         Rows {
-            rows: self.rows(),
+            count: self.rows(),
             len: self.len,
             number: self.number,
             values: self.x,

@@ -112,7 +112,7 @@ pub fn gradient_of_weight(client: &Client, x: Planes<'_>, grad_scores: &Handle) 
 /// The sum of each row times a factor; of its elements times those of `weights`, `[N, S]`, if there are any.
 fn row_sums(client: &Client, x: Planes<'_>, weights: Option<&Handle>, factor: f32) -> Handle {
     let grid = Grid::new(client, x.rows(), VECTOR, WIDTH, STEPS);
-    let (rows, tiles) = (x.rows().rows, grid.tiles());
+    let (rows, tiles) = (x.rows().count, grid.tiles());
     let parts = client.empty((rows * tiles).max(1) * size_of::<f32>());
     if x.rows().elements() == 0 {
         return parts;
@@ -178,7 +178,18 @@ fn row_sums_kernel<F: Float, N: Size>(
     let mut sums = Array::<Vector<f32, N>>::new(1usize);
     sums[0] = sum * Vector::new(factor);
     let is_row = select(row < rows, 1usize, 0usize);
-    add_up_cube(&sums, parts, 0usize, is_row, row * tiles + tile, 1usize, width, 1usize, 1usize, false);
+    add_up_cube(
+        &sums,
+        parts,
+        0usize,
+        is_row,
+        row * tiles + tile,
+        1usize,
+        width,
+        1usize,
+        1usize,
+        false,
+    );
 }
 
 /// Adds to the gradient of x, in place, what comes through [`means`] and [`scores`]: the gradient of its channel's mean, `[N, C]`,

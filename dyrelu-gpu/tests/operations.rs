@@ -57,7 +57,9 @@ fn count(kernel: &str) -> BTreeMap<&str, usize> {
     let blocks = (0..lines.len())
         .filter(|&i| is_element(&lines[i]))
         .map(|i| count_block(&lines[i..]));
-    blocks.max_by_key(|counts| counts.values().sum::<usize>()).unwrap()
+    blocks
+        .max_by_key(|counts| counts.values().sum::<usize>())
+        .unwrap()
 }
 
 /// The operations from a line to the end of its block.

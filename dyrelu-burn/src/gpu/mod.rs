@@ -11,17 +11,17 @@ use crate::Layer;
 use crate::composed::{self, cast, pool, wide};
 use crate::strategy::{Strategy, promote};
 use crate::with_context::{WithContext, with_one_spatial_axis};
-use burn::backend::autodiff::checkpoint::strategy::{BalancedCheckpointing, NoCheckpointing};
+use attention::Attention;
 use burn::backend::Autodiff;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn::backend::autodiff::checkpoint::strategy::{BalancedCheckpointing, NoCheckpointing};
 use burn::backend::tensor::FloatTensor;
 use burn::tensor::{DType, GradientCheckpointingStrategy, Tensor};
 use burn_cubecl::Cube;
 use burn_dispatch::{DispatchKindConversion, DispatchTensor};
-use dyrelu_core::{Context, DynamicActivation};
 use dyrelu_core::kernels::attention::Scaling;
+use dyrelu_core::{Context, DynamicActivation};
 use dyrelu_gpu::{Number, supports_hyper};
-use attention::Attention;
 use hyper::HyperFunction;
 use launch::GpuTensor;
 use operation::{Inputs, Operation};
@@ -136,7 +136,12 @@ fn coefficients<A: DynamicActivation>(layer: &Layer<A>, context: Tensor<2>) -> O
     }
     let weight = |name| cast(layer.parameters.matrix(name), DType::F32);
     let bias = |name| cast(layer.parameters.vector(name), DType::F32);
-    let (w1, b1, w2, b2) = (weight("fc1.weight"), bias("fc1.bias"), weight("fc2.weight"), bias("fc2.bias"));
+    let (w1, b1, w2, b2) = (
+        weight("fc1.weight"),
+        bias("fc1.bias"),
+        weight("fc2.weight"),
+        bias("fc2.bias"),
+    );
     let strategy = Strategy::new([
         context.gradient_checkpointing_strategy(),
         w1.gradient_checkpointing_strategy(),
@@ -148,7 +153,13 @@ fn coefficients<A: DynamicActivation>(layer: &Layer<A>, context: Tensor<2>) -> O
     Some(match strategy {
         Strategy::Mixed => return None,
         Strategy::Untracked => {
-            let inputs = [primitive(context), primitive(w1), primitive(b1), primitive(w2), primitive(b2)];
+            let inputs = [
+                primitive(context),
+                primitive(w1),
+                primitive(b1),
+                primitive(w2),
+                primitive(b2),
+            ];
             Tensor::from_primitive::<Cube>(function.infer(inputs))
         }
         Strategy::Tracked(strategy) => for_each_strategy!(strategy, S => {

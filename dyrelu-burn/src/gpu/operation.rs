@@ -117,7 +117,10 @@ impl<A: DynamicActivation> Operation<A> {
                 let inputs = present.like_these(tensors);
                 let gradients = backward::<A>(&inputs.x.client, &inputs.operands(), &grad_y.handle)?;
                 let others = [gradients.coefficients, gradients.attention];
-                Ok([gradients.x].into_iter().chain(others.into_iter().flatten()).collect())
+                Ok([gradients.x]
+                    .into_iter()
+                    .chain(others.into_iter().flatten())
+                    .collect())
             }
         };
         present.like_these(launch_all(type_name::<Self>(), tensors, outputs, launch))

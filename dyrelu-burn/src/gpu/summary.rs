@@ -70,21 +70,28 @@ fn sum_of_parts(
     let output = like(&of_y);
     let with_means = of_means.is_some();
     let parts = of_means.into_iter().chain(of_scores.into_iter().flatten());
-    let [whole] = launch("add_gradients", [of_y].into_iter().chain(parts), [output], move |tensors| {
-        let mut tensors = tensors.into_iter();
-        let of_y = tensors.next().expect("the part of y");
-        // Nobody else has it, unless an observer of Burn's queue does.
-        let whole = if of_y.can_mut() { of_y } else { of_y.copy() };
-        let of_means = with_means.then(|| tensors.next().expect("the part of the means"));
-        let of_scores = tensors.next().zip(tensors.next());
-        add_gradients(
-            &whole.client,
-            planes(&whole),
-            of_means.as_ref().map(|of_means| &of_means.handle),
-            of_scores.as_ref().map(|(weight, scores)| (&weight.handle, &scores.handle)),
-        )?;
-        Ok([whole.handle])
-    });
+    let [whole] = launch(
+        "add_gradients",
+        [of_y].into_iter().chain(parts),
+        [output],
+        move |tensors| {
+            let mut tensors = tensors.into_iter();
+            let of_y = tensors.next().expect("the part of y");
+            // Nobody else has it, unless an observer of Burn's queue does.
+            let whole = if of_y.can_mut() { of_y } else { of_y.copy() };
+            let of_means = with_means.then(|| tensors.next().expect("the part of the means"));
+            let of_scores = tensors.next().zip(tensors.next());
+            add_gradients(
+                &whole.client,
+                planes(&whole),
+                of_means.as_ref().map(|of_means| &of_means.handle),
+                of_scores
+                    .as_ref()
+                    .map(|(weight, scores)| (&weight.handle, &scores.handle)),
+            )?;
+            Ok([whole.handle])
+        },
+    );
     whole
 }
 

@@ -53,7 +53,10 @@ impl<K: Kernels> Operation<Runtime> for Lazy<K> {
         let inputs: Vec<_> = inputs
             .map(|input| handles.get_float_tensor::<CubeBackend>(input))
             .collect();
-        let outputs = self.outputs.iter().map(|output| (output.shape.clone(), output.dtype));
+        let outputs = self
+            .outputs
+            .iter()
+            .map(|output| (output.shape.clone(), output.dtype));
         let tensors = run(inputs, outputs, &self.kernels)
             .map_err(|error| ExecutionError::generic(error.to_string()))?;
         for (output, tensor) in self.outputs.iter().zip(tensors) {

@@ -18,7 +18,10 @@ use burn_cubecl::tensor::CubeTensor;
 use dyrelu_gpu::{Error, Planes};
 
 /// The kernels of an operation: from its inputs to its outputs.
-pub(super) trait Kernels: Fn(Vec<CubeTensor>) -> Result<Vec<Handle>, Error> + Send + Sync + 'static {}
+pub(super) trait Kernels:
+    Fn(Vec<CubeTensor>) -> Result<Vec<Handle>, Error> + Send + Sync + 'static
+{
+}
 
 impl<F: Fn(Vec<CubeTensor>) -> Result<Vec<Handle>, Error> + Send + Sync + 'static> Kernels for F {}
 
