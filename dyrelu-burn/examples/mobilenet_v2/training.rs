@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::config::Config;
+use burn::module::Module;
 use burn::optim::ModuleOptimizer;
 use burn::tensor::Device;
 use burn::train::checkpoint::KeepLastNCheckpoints;
@@ -147,11 +148,11 @@ fn learner<A: Candidate, P: Candidate>(
         weight_decay,
         ..
     } = plan.training;
-    // Parameters come into being when they are first used, by the random numbers of the device that they are on then.
-    for device in &plan.devices {
-        device.seed(seed);
-    }
-    let network = plan.network.init::<A, P>(&Device::flex().autodiff());
+    // On this machine, wherever it is trained: the same network for a seed.
+    let device = Device::flex().autodiff();
+    device.seed(seed);
+    // Parameters would come into being when they are first used, with random numbers in that order.
+    let network = plan.network.init::<A, P>(&device).materialize();
     let optimizer = ModuleOptimizer::from(SgdOnMatrices::new(momentum, weight_decay));
     Learner::new(network, optimizer, schedule)
 }
