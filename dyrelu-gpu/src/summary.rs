@@ -31,12 +31,12 @@ pub fn scores(client: &Client, x: Planes<'_>, weight: &Handle, bias: &Handle) ->
     x.rows().check("x")?;
     check_size("the scores' weight", x.channels * size_of::<f32>(), weight)?;
     check_size("the scores' bias", size_of::<f32>(), bias)?;
-    let teams = x.channels.div_ceil(CHANNELS);
-    let grid = Grid::new(client, x.rows(), VECTOR, UNITS, 1);
-    let parts = client.empty((x.samples * teams * x.positions).max(1) * size_of::<f32>());
     if x.rows().elements() == 0 {
         return Ok(client.create_from_slice(&vec![0; x.samples * x.positions * size_of::<f32>()]));
     }
+    let teams = x.channels.div_ceil(CHANNELS);
+    let grid = Grid::new(client, x.rows(), VECTOR, UNITS, 1);
+    let parts = client.empty(x.samples * teams * x.positions * size_of::<f32>());
     scores_kernel::launch(
         client,
         cubes(client, (x.samples * teams).div_ceil(grid.height()) * grid.tiles()),

@@ -357,6 +357,51 @@ fn special_numbers() {
     );
 }
 
+/// y is NaN where it is on the CPU: a driver may make a maximum of a comparison, which loses NaN.
+fn check_nan<A: DynamicActivation>() {
+    let client = Device::default().client();
+    let x = [f64::NAN, 1.5, f64::NAN, -2.5, 0.25, f64::NAN, -0.5, 4.0];
+    let coefficients = input(A::Pieces::P * A::Pieces::K, 3);
+    let operands = piecewise::Operands {
+        len: 8,
+        coefficients: &coefficients,
+        attention: &[],
+    };
+    let mut expected = [0.0; 8];
+    A::Pieces::forward(Level::new(), operands, &x, &mut expected);
+    let (x, coefficients) = (upload(&client, &x), upload(&client, &coefficients));
+    let operands = Operands {
+        samples: 1,
+        sets: 1,
+        len: 8,
+        number: Number::F32,
+        x: &x,
+        coefficients: Some(&coefficients),
+        attention: None,
+    };
+    let found = forward::<A>(&client, &operands).unwrap();
+    let found = widen(&client.read_one(found).unwrap());
+    for (found, expected) in found.iter().zip(expected) {
+        assert_eq!(
+            found.is_nan(),
+            expected.is_nan(),
+            "{}: {found}, expected {expected}",
+            A::NAME
+        );
+    }
+}
+
+#[test]
+fn nan_stays() {
+    macro_rules! check_each {
+        ($($activation:ident)*) => {
+            $(check_nan::<$activation>();)*
+        };
+    }
+    check_each!(A1 A2 B3 MinA FunctionsB DyHead SqueezeExcite ApRelu DynamicSwish MetaAcon AconC);
+    check_each!(LeakyRelu PRelu Maxout Apl SRelu Plu Pwlu ARelu DyT HardSwish);
+}
+
 #[test]
 fn same_bits() {
     let client = Device::default().client();

@@ -1,5 +1,5 @@
-//! The activation itself on the kernels of dyrelu-gpu, for Burn's CubeCL backends: one lazy operation, and one of Burn's
-//! autodiff, from x, coefficients and attention to y. What leads to coefficients and attention are tensor operations.
+//! The layer on the kernels of dyrelu-gpu, for Burn's CubeCL backends: x → means → hyper function → coefficients → y, and in mode C
+//! x → scores → attention, each arrow one operation of Burn's autodiff.
 
 mod attention;
 mod hyper;
@@ -13,8 +13,9 @@ use crate::strategy::{Strategy, promote};
 use crate::with_context::{WithContext, with_one_spatial_axis};
 use attention::Attention;
 use burn::backend::Autodiff;
-use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
-use burn::backend::autodiff::checkpoint::strategy::{BalancedCheckpointing, NoCheckpointing};
+use burn::backend::autodiff::checkpoint::strategy::{
+    BalancedCheckpointing, CheckpointStrategy, NoCheckpointing,
+};
 use burn::backend::tensor::FloatTensor;
 use burn::tensor::{DType, GradientCheckpointingStrategy, Tensor};
 use burn_cubecl::Cube;
