@@ -67,7 +67,7 @@ pub(crate) fn emit(outline: &Outline) -> TokenStream {
         generics
             .make_where_clause()
             .predicates
-            .push(parse_quote_spanned!(site=> Self: 'static));
+            .push(parse_quote_spanned!(site=> Self: ::core::marker::Send + ::core::marker::Sync + 'static));
     }
     let (parameters, arguments, bounds) = generics.split_for_impl();
     // Whatever number of coefficients a use has in mind, it must find an implementation.
