@@ -1,6 +1,6 @@
 //! GPU kernels of dynamic activations, from the same description as all other engines of [dyrelu](https://docs.rs/dyrelu).
 //!
-#![doc = include_str!("../README.md")]
+#![cfg_attr(feature = "cubecl", doc = include_str!("../README.md"))]
 #![forbid(unsafe_code)]
 #![cfg(feature = "cubecl")]
 #![allow(

@@ -97,6 +97,17 @@ impl<'s> Recorded<'s> {
         }
     }
 
+    /// The mask by which another number replaces this one, but for NaN.
+    ///
+    /// That would be so without a word more. But a driver may make a maximum or a minimum of a mere comparison and a `select`, and
+    /// lose NaN, unless bits are tested for it. Those of another number are, so this is for constants.
+    fn kept_if_nan(self, mask: Mask<'s>, other: Self) -> Mask<'s> {
+        match other.number {
+            Constant(_) => mask & !self.is_nan(),
+            Value(_) => mask,
+        }
+    }
+
     /// The polynomial of these coefficients, the highest first.
     fn polynomial(self, coefficients: &[f64]) -> Self {
         let mut coefficients = coefficients.iter().map(|&coefficient| self.lift(coefficient));
@@ -269,6 +280,18 @@ impl<'s> Elementwise for Recorded<'s> {
         };
         let value = select::expand(mask.scope, bit, if_true.value(), if_false.value());
         if_true.with(Value(value))
+    }
+
+    fn max(self, other: Self) -> Self {
+        Self::select(self.kept_if_nan(other.replaces_max(&self), other), other, self)
+    }
+
+    fn min(self, other: Self) -> Self {
+        Self::select(self.kept_if_nan(other.replaces_min(&self), other), other, self)
+    }
+
+    fn relu(self) -> Self {
+        self.max(self.lift(0.0))
     }
 
     fn exp(self) -> Self {
