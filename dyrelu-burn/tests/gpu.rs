@@ -24,6 +24,11 @@ struct MinA;
 #[dynamic_activation(k = 4, share = "none", combine = "sum", piece = |x, a, b| a * tanh(x) + b, init(a = 0.3, b = 0.1))]
 struct SumC;
 
+#[dynamic_activation(k = 2, share = "spatial", hyper(context = "external"))]
+struct ConditionedB;
+#[dynamic_activation(k = 2, share = "none", hyper(context = "external", layers = 1))]
+struct ConditionedC;
+
 /// Numbers from about −2 to 2 without ties, which f16 holds exactly.
 fn numbers(shape: &[usize], seed: f64) -> ArrayD<f64> {
     let mut i = 0.0;
@@ -122,6 +127,7 @@ macro_rules! activations {
 activations! {
     dynamic_relu: DyReluA, DyReluB, DyReluC, OneDynamicPiece;
     combinations: MinA, SumC, DynamicSwish;
+    conditioned: ConditionedB, ConditionedC;
     normalised: DyReluNormalised;
     hyper_functions: ApRelu, DyHead, DyHeadBetween, SqueezeExcite;
     learned: ARelu, AconC, Apl, DyT, Maxout, MetaAcon, PRelu, Pwlu, SRelu;
