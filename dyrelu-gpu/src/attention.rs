@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::grid::{UNITS, cubes};
-use crate::operands::{buffer, check_size};
+use crate::operands::{buffer, check_f32s, f32s};
 use cubecl::prelude::*;
 use cubecl::server::Handle;
 use dyrelu_core::kernels::attention::Scaling;
@@ -22,9 +22,9 @@ pub fn attention(
     scores: &Handle,
 ) -> Result<[Handle; 2], Error> {
     let count = samples * positions;
-    check_size("the scores", count * size_of::<f32>(), scores)?;
+    check_f32s("the scores", count, scores)?;
     let [inverse_temperature, gamma, cut_off] = constants(scaling, positions);
-    let [softmax, attention] = [(); 2].map(|()| client.empty(count.max(1) * size_of::<f32>()));
+    let [softmax, attention] = [(); 2].map(|()| f32s(client, count));
     if count > 0 {
         attention_kernel::launch(
             client,
@@ -56,14 +56,10 @@ pub fn attention_backward(
     grad_attention: &Handle,
 ) -> Result<Handle, Error> {
     let count = samples * positions;
-    check_size("the softmax", count * size_of::<f32>(), softmax)?;
-    check_size(
-        "the gradient of the attention",
-        count * size_of::<f32>(),
-        grad_attention,
-    )?;
+    check_f32s("the softmax", count, softmax)?;
+    check_f32s("the gradient of the attention", count, grad_attention)?;
     let [inverse_temperature, gamma, cut_off] = constants(scaling, positions);
-    let grad_scores = client.empty(count.max(1) * size_of::<f32>());
+    let grad_scores = f32s(client, count);
     if count > 0 {
         attention_backward_kernel::launch(
             client,

@@ -4,17 +4,14 @@ use crate::Error;
 use crate::fold::fold;
 use crate::formula::gradients;
 use crate::forward::load_set;
-use crate::grid::{Grid, UNITS, cubes};
-use crate::operands::{Operands, buffer, check_size};
+use crate::grid::{Grid, UNITS, VECTOR, cubes};
+use crate::operands::{Operands, buffer, check_size, f32s, zeros};
 use cubecl::prelude::*;
 use cubecl::server::Handle;
 use dyrelu_core::DynamicActivation;
 
 /// The numbers of all sums that a unit has in registers.
 const REGISTERS: usize = 64;
-
-/// The numbers that a unit reads at once.
-pub(crate) const VECTOR: usize = 4;
 
 /// The units that share a row: fewer than a cube has, so that they add up more themselves, and then in fewer steps together.
 pub(crate) const WIDTH: u32 = 64;
@@ -59,11 +56,14 @@ pub fn backward<A: DynamicActivation>(
     let x = client.empty(operands.size());
     let count = Operands::coefficients_of_set::<A>();
     if operands.elements() == 0 {
-        let zeros = |len: usize| client.create_from_slice(&vec![0; len * size_of::<f32>()]);
         return Ok(Gradients {
             x,
-            coefficients: operands.coefficients.map(|_| zeros(operands.rows() * count)),
-            attention: operands.attention.map(|_| zeros(operands.samples * operands.len)),
+            coefficients: operands
+                .coefficients
+                .map(|_| zeros(client, operands.rows() * count)),
+            attention: operands
+                .attention
+                .map(|_| zeros(client, operands.samples * operands.len)),
         });
     }
     let vector = VECTOR.min(REGISTERS / count.max(1));
@@ -91,10 +91,10 @@ pub fn backward<A: DynamicActivation>(
     let (rows, tiles) = (operands.rows(), grid.tiles());
     let teams = group.sets.div_ceil(group.members).next_multiple_of(grid.height());
     // A kernel has all its arguments, whether it uses them or not.
-    let parts = client.empty((rows * tiles * count).max(1) * size_of::<f32>());
+    let parts = f32s(client, rows * tiles * count);
     let attention_parts = operands
         .attention
-        .map(|_| client.empty(group.samples * teams * operands.len * size_of::<f32>()));
+        .map(|_| f32s(client, group.samples * teams * operands.len));
     backward_kernel::launch::<A>(
         client,
         cubes(client, group.samples * teams / grid.height() * tiles),

@@ -1,7 +1,7 @@
 //! Sums over workgroups, in a fixed order.
 
 use crate::grid::{UNITS, cubes};
-use crate::operands::buffer;
+use crate::operands::{buffer, f32s};
 use cubecl::prelude::*;
 use cubecl::server::Handle;
 
@@ -13,7 +13,7 @@ pub(crate) fn fold(client: &Client, array: Handle, outer: usize, parts: usize, i
     if parts == 1 {
         return array;
     }
-    let sums = client.empty(outer * inner * size_of::<f32>());
+    let sums = f32s(client, outer * inner);
     let height = u32::try_from(parts.div_ceil(PARTS).next_power_of_two()).unwrap_or(UNITS);
     let height = height.min(UNITS / 8);
     fold_kernel::launch(

@@ -2,14 +2,11 @@
 
 use crate::Error;
 use crate::formula::value;
-use crate::grid::{Grid, UNITS};
+use crate::grid::{Grid, UNITS, VECTOR};
 use crate::operands::{Operands, buffer};
 use cubecl::prelude::*;
 use cubecl::server::Handle;
 use dyrelu_core::DynamicActivation;
-
-/// The numbers that a unit reads at once: 16 bytes of `f32`, 8 of `f16`.
-const VECTOR: usize = 4;
 
 /// The vectors that a unit computes, so that their loads overlap.
 const STEPS: usize = 4;

@@ -7,6 +7,9 @@ use cubecl::server::CubeCountSelection;
 /// As many units work together; every device has these.
 pub(crate) const UNITS: u32 = 256;
 
+/// The numbers that a unit reads at once: 16 bytes of `f32`, 8 of `f16`.
+pub(crate) const VECTOR: usize = 4;
+
 /// Rows of vectors on cubes of units.
 ///
 /// A cube is a part of a row, a *tile*, for each of its `height` rows: several where rows are short. A unit computes every

@@ -4,8 +4,8 @@
 
 use crate::Error;
 use crate::grid::{UNITS, cubes};
-use crate::operands::{Operands, buffer, check_size};
-use crate::squash::{coefficient, grad_raw, residual};
+use crate::operands::{Operands, buffer, check_f32s, f32s};
+use crate::squash::{coefficient, grad_raw, inner, residual};
 use cubecl::prelude::*;
 use cubecl::server::Handle;
 use dyrelu_core::{Coefficient, DynamicActivation, Inner, Source, Squash, sets};
@@ -84,7 +84,7 @@ impl Hyper<'_> {
             ("the second layer's weight", outputs * hidden, self.second[0]),
             ("the second layer's bias", outputs, self.second[1]),
         ] {
-            check_size(what, count * size_of::<f32>(), handle)?;
+            check_f32s(what, count, handle)?;
         }
         Ok(())
     }
@@ -110,7 +110,7 @@ pub fn hyper<A: DynamicActivation>(client: &Client, operands: &Hyper<'_>) -> Res
     let hidden = f32s(client, samples * units);
     let (coefficients, residuals) = (f32s(client, samples * outputs), f32s(client, samples * outputs));
     if samples > 0 {
-        hidden_kernel::launch(
+        hidden_kernel::launch::<A>(
             client,
             one_each(client, samples * units),
             CubeDim::new_1d(UNITS),
@@ -121,7 +121,6 @@ pub fn hyper<A: DynamicActivation>(client: &Client, operands: &Hyper<'_>) -> Res
             samples,
             inputs,
             units,
-            A::HYPER.inner == Inner::Relu,
         );
         coefficients_kernel::launch::<A>(
             client,
@@ -177,7 +176,7 @@ pub fn hyper_backward<A: DynamicActivation>(
             grad_coefficients,
         ),
     ] {
-        check_size(what, count * size_of::<f32>(), handle)?;
+        check_f32s(what, count, handle)?;
     }
     let [grad_raw, grad_hidden] = [samples * outputs, samples * units].map(|len| f32s(client, len));
     let gradients = HyperGradients {
@@ -233,17 +232,13 @@ pub fn hyper_backward<A: DynamicActivation>(
 /// The units of a cube along the inputs of a layer; the others of a cube share out the outputs.
 const WIDTH: u32 = 32;
 
-fn f32s(client: &Client, count: usize) -> Handle {
-    client.empty(count.max(1) * size_of::<f32>())
-}
-
 /// Cubes with a unit for each of so many numbers.
 fn one_each(client: &Client, count: usize) -> CubeCount {
     cubes(client, count.div_ceil(UNITS as usize))
 }
 
 #[cube(launch)]
-fn hidden_kernel(
+fn hidden_kernel<A: DynamicActivation>(
     context: &[f32],
     weight: &[f32],
     bias: &[f32],
@@ -251,10 +246,9 @@ fn hidden_kernel(
     samples: usize,
     inputs: usize,
     units: usize,
-    #[comptime] relu: bool,
 ) {
     if ABSOLUTE_POS < samples * units {
-        let mut value = linear(
+        let value = linear(
             context,
             weight,
             bias,
@@ -262,12 +256,7 @@ fn hidden_kernel(
             ABSOLUTE_POS % units,
             inputs,
         );
-        if comptime![relu] {
-            // A driver may make a maximum of a plain `select`, which loses NaN.
-            let kept = value.is_nan() || value > 0.0;
-            value = select(kept, value, 0.0f32);
-        }
-        hidden[ABSOLUTE_POS] = value;
+        hidden[ABSOLUTE_POS] = inner::<A>(value);
     }
 }
 

@@ -163,7 +163,7 @@ impl Operands<'_> {
         }
         let (expected, found) = match (A::SHARING, self.attention) {
             (Sharing::Unshared, Some(attention)) => {
-                return check_size("attention", self.samples * self.len * size_of::<f32>(), attention);
+                return check_f32s("attention", self.samples * self.len, attention);
             }
             (Sharing::Unshared, None) => ("an attention in mode C", "none"),
             (_, None) => return Ok(()),
@@ -208,6 +208,21 @@ pub(crate) fn check_size(what: &'static str, expected: usize, handle: &Handle) -
             found,
         })
     }
+}
+
+/// [`check_size`] for an array of so many numbers of `f32`.
+pub(crate) fn check_f32s(what: &'static str, count: usize, handle: &Handle) -> Result<(), Error> {
+    check_size(what, count * size_of::<f32>(), handle)
+}
+
+/// A new array of so many numbers of `f32`, which may be none.
+pub(crate) fn f32s(client: &Client, count: usize) -> Handle {
+    client.empty(count.max(1) * size_of::<f32>())
+}
+
+/// The same with zeros in it.
+pub(crate) fn zeros(client: &Client, count: usize) -> Handle {
+    client.create_from_slice(&vec![0; count * size_of::<f32>()])
 }
 
 /// A buffer of so many elements, as an argument of a kernel. There it may be longer: kernels are told how many elements count.

@@ -1,6 +1,6 @@
 //! The functions that a kernel calls to compute coefficients, as [`formula`](crate::formula) has those of the activation.
 //!
-//! What differs between the P·K coefficients of a set, is chosen by an output's place in its set.
+//! What differs between the P·K coefficients of a set is chosen by an output's place in its set.
 
 use crate::recorded::Recorded;
 use cubecl::ir::Scope;
@@ -8,7 +8,23 @@ use cubecl::prelude::*;
 use cubecl::unexpanded;
 use dyrelu_core::kernels::piecewise::PieceSet;
 use dyrelu_core::kernels::squash;
-use dyrelu_core::{DynamicActivation, Elementwise, Source, Squash};
+use dyrelu_core::{DynamicActivation, Elementwise, Inner, Source, Squash};
+
+/// The hidden unit that an output of the first layer becomes.
+pub(crate) fn inner<A: DynamicActivation>(_value: f32) -> f32 {
+    unexpanded!()
+}
+
+pub(crate) mod inner {
+    use super::*;
+
+    pub(crate) fn expand<A: DynamicActivation>(scope: &Scope, value: NativeExpand<f32>) -> NativeExpand<f32> {
+        match A::HYPER.inner {
+            Inner::Relu => Recorded::read(scope, &value).relu().value(),
+            Inner::Identity => value,
+        }
+    }
+}
 
 /// The residual of a raw value.
 pub(crate) fn residual<A: DynamicActivation>(_raw: f32, _output: usize) -> f32 {

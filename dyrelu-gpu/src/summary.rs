@@ -1,10 +1,10 @@
 //! What the hyper function and the attention see of x, and the way back: the means of channels and the scores of positions.
 
 use crate::Error;
-use crate::backward::{STEPS, VECTOR, WIDTH, add_up_cube};
+use crate::backward::{STEPS, WIDTH, add_up_cube};
 use crate::fold::fold;
-use crate::grid::{Grid, UNITS, cubes};
-use crate::operands::{Planes, buffer, check_size};
+use crate::grid::{Grid, UNITS, VECTOR, cubes};
+use crate::operands::{Planes, buffer, check_f32s, f32s, zeros};
 use cubecl::prelude::*;
 use cubecl::server::Handle;
 
@@ -29,14 +29,14 @@ pub fn means(client: &Client, x: Planes<'_>) -> Result<Handle, Error> {
 /// [`Error::Size`] and [`Error::Elements`], when an array is not what it should be.
 pub fn scores(client: &Client, x: Planes<'_>, weight: &Handle, bias: &Handle) -> Result<Handle, Error> {
     x.rows().check("x")?;
-    check_size("the scores' weight", x.channels * size_of::<f32>(), weight)?;
-    check_size("the scores' bias", size_of::<f32>(), bias)?;
+    check_f32s("the scores' weight", x.channels, weight)?;
+    check_f32s("the scores' bias", 1, bias)?;
     if x.rows().elements() == 0 {
-        return Ok(client.create_from_slice(&vec![0; x.samples * x.positions * size_of::<f32>()]));
+        return Ok(zeros(client, x.samples * x.positions));
     }
     let teams = x.channels.div_ceil(CHANNELS);
     let grid = Grid::new(client, x.rows(), VECTOR, UNITS, 1);
-    let parts = client.empty(x.samples * teams * x.positions * size_of::<f32>());
+    let parts = f32s(client, x.samples * teams * x.positions);
     scores_kernel::launch(
         client,
         cubes(client, (x.samples * teams).div_ceil(grid.height()) * grid.tiles()),
@@ -97,13 +97,9 @@ fn scores_kernel<F: Float, N: Size>(
 /// [`Error::Size`] and [`Error::Elements`], when an array is not what it should be.
 pub fn gradient_of_weight(client: &Client, x: Planes<'_>, grad_scores: &Handle) -> Result<Handle, Error> {
     x.rows().check("x")?;
-    check_size(
-        "the gradient of scores",
-        x.samples * x.positions * size_of::<f32>(),
-        grad_scores,
-    )?;
+    check_f32s("the gradient of scores", x.samples * x.positions, grad_scores)?;
     if x.rows().elements() == 0 {
-        return Ok(client.create_from_slice(&vec![0; x.channels * size_of::<f32>()]));
+        return Ok(zeros(client, x.channels));
     }
     let sums = row_sums(client, x, Some(grad_scores), 1.0);
     Ok(fold(client, sums, 1, x.samples, x.channels))
@@ -113,7 +109,7 @@ pub fn gradient_of_weight(client: &Client, x: Planes<'_>, grad_scores: &Handle) 
 fn row_sums(client: &Client, x: Planes<'_>, weights: Option<&Handle>, factor: f32) -> Handle {
     let grid = Grid::new(client, x.rows(), VECTOR, WIDTH, STEPS);
     let (rows, tiles) = (x.rows().count, grid.tiles());
-    let parts = client.empty((rows * tiles).max(1) * size_of::<f32>());
+    let parts = f32s(client, rows * tiles);
     if x.rows().elements() == 0 {
         return parts;
     }
@@ -205,7 +201,6 @@ pub fn add_gradients(
     weight_and_grad_scores: Option<(&Handle, &Handle)>,
 ) -> Result<(), Error> {
     grad_x.rows().check("gradient of x")?;
-    let f32s = |count: usize| count * size_of::<f32>();
     let Planes {
         samples,
         channels,
@@ -213,11 +208,11 @@ pub fn add_gradients(
         ..
     } = grad_x;
     if let Some(grad_means) = grad_means {
-        check_size("the gradient of means", f32s(samples * channels), grad_means)?;
+        check_f32s("the gradient of means", samples * channels, grad_means)?;
     }
     if let Some((weight, grad_scores)) = weight_and_grad_scores {
-        check_size("the scores' weight", f32s(channels), weight)?;
-        check_size("the gradient of scores", f32s(samples * positions), grad_scores)?;
+        check_f32s("the scores' weight", channels, weight)?;
+        check_f32s("the gradient of scores", samples * positions, grad_scores)?;
     }
     if grad_x.rows().elements() == 0 {
         return Ok(());
