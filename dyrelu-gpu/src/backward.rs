@@ -4,7 +4,7 @@ use crate::Error;
 use crate::fold::fold;
 use crate::formula::gradients;
 use crate::forward::load_set;
-use crate::grid::{Grid, UNITS, VECTOR, cubes};
+use crate::grid::{Grid, UNITS, VECTOR, cubes, place};
 use crate::operands::{Operands, buffer, check_size, f32s, zeros};
 use cubecl::prelude::*;
 use cubecl::server::Handle;
@@ -25,8 +25,8 @@ const STEPS_WITH_ATTENTION: usize = 8;
 /// The channels of which a unit adds up the gradients of the attention.
 const CHANNELS: usize = 16;
 
-/// The sums that the units of a cube add up at once: 16 KiB of shared memory, which every device has.
-const TOGETHER: usize = 16;
+/// The numbers that the units of a cube can share: 16 KiB, which every device has.
+const SHARED: usize = 4096;
 
 /// The gradients of [`forward`](crate::forward).
 #[derive(Debug, Clone)]
@@ -67,19 +67,22 @@ pub fn backward<A: DynamicActivation>(
         });
     }
     let vector = VECTOR.min(REGISTERS / count.max(1));
-    let (steps, group) = if operands.attention.is_some() {
-        // These steps are unrolled, those of many pieces are not to be too many.
+    let (steps, units, group) = if operands.attention.is_some() {
         (
+            // These steps are unrolled, those of many pieces are not to be too many.
             STEPS_WITH_ATTENTION.min(REGISTERS / count.max(1)).max(1),
+            // Few units, so that the sums of all members have room.
+            WIDTH,
             Group {
                 samples: operands.samples,
                 sets: operands.sets,
-                members: CHANNELS,
+                members: members(count),
             },
         )
     } else {
         (
             STEPS,
+            UNITS,
             Group {
                 samples: 1,
                 sets: operands.rows(),
@@ -87,7 +90,10 @@ pub fn backward<A: DynamicActivation>(
             },
         )
     };
-    let grid = Grid::new(client, operands.x_rows(), vector, WIDTH, steps);
+    let grid = Grid {
+        units,
+        ..Grid::new(client, operands.x_rows(), vector, WIDTH, steps)
+    };
     let (rows, tiles) = (operands.rows(), grid.tiles());
     let teams = group.sets.div_ceil(group.members).next_multiple_of(grid.height());
     // A kernel has all its arguments, whether it uses them or not.
@@ -114,9 +120,10 @@ pub fn backward<A: DynamicActivation>(
         group.sets,
         teams,
         grid.vectors,
-        tiles,
+        grid.tiles_of_kernel(),
         group.members,
         grid.steps,
+        grid.units,
         grid.width,
         count,
         operands.number.elem(),
@@ -140,9 +147,9 @@ struct Group {
     members: usize,
 }
 
-/// How many members wait until their sums are added up.
-fn waiting(members: usize, count: usize) -> usize {
-    let room = (TOGETHER / count.max(1)).clamp(1, members);
+/// The members of a team in mode C: as many as have room for their sums.
+pub(crate) fn members(count: usize) -> usize {
+    let room = (SHARED / WIDTH as usize / count.max(1)).clamp(1, CHANNELS);
     1 << room.ilog2()
 }
 
@@ -159,19 +166,20 @@ pub(crate) fn backward_kernel<A: DynamicActivation, F: Float, N: Size>(
     sets: usize,
     teams: usize,
     vectors: usize,
-    tiles: usize,
+    tiles: ComptimeOption<usize>,
     #[comptime] members: usize,
     #[comptime] steps: usize,
+    #[comptime] units: u32,
     #[comptime] width: u32,
     #[comptime] count: usize,
     #[define(F)] _number: ElemType,
 ) {
-    let tile = CUBE_POS % tiles;
-    let team = CUBE_POS / tiles * CUBE_DIM_Y as usize + UNIT_POS_Y as usize;
+    let place = place(tiles);
+    let team = place.cube * CUBE_DIM_Y as usize + UNIT_POS_Y as usize;
     let sample = team / teams;
-    let first = tile * steps * CUBE_DIM_X as usize + UNIT_POS_X as usize;
+    let first_set = (team - sample * teams) * members;
+    let first = place.tile * steps * CUBE_DIM_X as usize + UNIT_POS_X as usize;
     let with_attention = comptime![attention.is_some()];
-    let waiting = comptime![waiting(members, count)];
     let mut attention_sums = Array::<Vector<f32, N>>::new(steps);
     #[unroll]
     for step in 0..steps {
@@ -191,8 +199,10 @@ pub(crate) fn backward_kernel<A: DynamicActivation, F: Float, N: Size>(
         }
     }
     let mut sums = Array::<Vector<f32, N>>::new(comptime![count.max(1)]);
+    let mut shared = Shared::<[f32]>::new_slice(comptime![shared_numbers(members, count, units)]);
+    #[unroll(members == 1)]
     for member in 0..members {
-        let set = team % teams * members + member;
+        let set = first_set + member;
         let row = sample * sets + set;
         let is_row = sample < samples && set < sets;
         #[unroll]
@@ -230,25 +240,24 @@ pub(crate) fn backward_kernel<A: DynamicActivation, F: Float, N: Size>(
                 }
             }
         }
-        if comptime![count > 0] {
-            // The rows of some members wait for each other, so that units do not wait so often.
-            let slot = member % waiting;
-            let rows = select(sample < samples, sets.saturating_sub(set - slot), 0usize);
-            let first_part = ((row - slot) * tiles + tile) * count;
-            add_up_cube(
-                &sums,
-                parts,
-                slot,
-                rows,
-                first_part,
-                tiles * count,
-                width,
-                count,
-                waiting,
-                comptime![members > waiting],
-            );
+        if comptime![members > 1] {
+            share(&sums, &mut shared, member, 0usize, count, units);
         }
     }
+    let row = sample * sets + first_set;
+    let rows = select(sample < samples, sets.saturating_sub(first_set), 0usize);
+    add_up_cube(
+        &sums,
+        &mut shared,
+        parts,
+        rows,
+        row * place.tiles + place.tile,
+        place.tiles,
+        members,
+        count,
+        units,
+        width,
+    );
     #[comptime]
     match attention_parts {
         ComptimeOption::Some(parts) =>
@@ -265,70 +274,87 @@ pub(crate) fn backward_kernel<A: DynamicActivation, F: Float, N: Size>(
     }
 }
 
-/// Adds up the sums of the units that share a row, which wait in a `slot` until those of so many rows are there, and stores them
-/// as parts, `distance` numbers from row to row, for so many `rows`. `again` says that it is not only for these.
+/// The numbers that units share to add up so many sums of so many members, or as many as there is room for.
+pub(crate) fn shared_numbers(members: usize, count: usize, units: u32) -> usize {
+    (members * count.max(1) * units as usize).min(SHARED)
+}
+
+/// Puts `count` sums of each unit, from the number `start` on, where those of its cube can be added up.
+#[cube]
+fn share<N: Size>(
+    sums: &Array<Vector<f32, N>>,
+    shared: &mut Shared<[f32]>,
+    member: usize,
+    #[comptime] start: usize,
+    #[comptime] count: usize,
+    #[comptime] units: u32,
+) {
+    #[unroll]
+    for j in 0..count {
+        shared[(member * count + j) * units as usize + UNIT_POS as usize] = sum_of_lanes(sums[start + j]);
+    }
+}
+
+/// Adds up `count` sums of the units that share a row, and stores them as a part of the row, `distance` parts from row to row, for
+/// so many `rows`. Of several members the units have [`share`]d all their sums before.
 #[cube]
 pub(crate) fn add_up_cube<N: Size>(
     sums: &Array<Vector<f32, N>>,
+    shared: &mut Shared<[f32]>,
     parts: &mut [f32],
-    slot: usize,
     rows: usize,
-    first_part: usize,
+    part: usize,
     distance: usize,
-    #[comptime] width: u32,
+    #[comptime] members: usize,
     #[comptime] count: usize,
-    #[comptime] waiting: usize,
-    #[comptime] again: bool,
+    #[comptime] units: u32,
+    #[comptime] width: u32,
 ) {
-    let units = comptime![UNITS as usize];
-    let width = comptime![width as usize];
+    let (cube, width) = comptime![(units as usize, width as usize)];
     // Units add up in two steps, about as many numbers in each.
     let middle = comptime![1usize << (width.ilog2() / 2)];
-    let mut shared = Shared::<[f32]>::new_slice(comptime![TOGETHER.min(count * waiting) * UNITS as usize]);
     let (x, row) = (UNIT_POS_X as usize, UNIT_POS_Y as usize * width);
-    // There is more than one group only if nobody waits.
+    // There are several groups only of a single member with many pieces.
+    let together = comptime![(SHARED / cube / members).min(count).max(1)];
     #[unroll]
-    for group in 0..comptime![count.div_ceil(TOGETHER)] {
-        let start = comptime![group * TOGETHER];
-        let here = comptime![TOGETHER.min(count - start)];
-        let all = comptime![here * waiting];
-        if comptime![again || group > 0] && slot == 0 {
+    for group in 0..comptime![count.div_ceil(together)] {
+        let start = comptime![group * together];
+        let here = comptime![together.min(count - start)];
+        let all = comptime![members * here];
+        if comptime![group > 0] {
+            sync_cube();
+        }
+        if comptime![members == 1] {
+            share(sums, shared, 0usize, start, here, units);
+        }
+        sync_cube();
+        if comptime![middle > 1] {
+            #[unroll]
+            for round in 0..comptime![(all * middle).div_ceil(width)] {
+                let task = round * width + x;
+                if task < all * middle {
+                    let first = task / middle * cube + row + task % middle;
+                    let mut sum = shared[first];
+                    #[unroll]
+                    for i in 1..comptime![width / middle] {
+                        sum += shared[first + i * middle];
+                    }
+                    shared[first] = sum;
+                }
+            }
             sync_cube();
         }
         #[unroll]
-        for j in 0..here {
-            shared[(slot * here + j) * units + UNIT_POS as usize] = sum_of_lanes(sums[start + j]);
-        }
-        if slot == waiting - 1 {
-            sync_cube();
-            if comptime![middle > 1] {
+        for round in 0..comptime![all.div_ceil(width)] {
+            let task = round * width + x;
+            if task < all && task / here < rows {
+                let first = task * cube + row;
+                let mut sum = shared[first];
                 #[unroll]
-                for round in 0..comptime![(all * middle).div_ceil(width)] {
-                    let task = round * width + x;
-                    if task < all * middle {
-                        let first = task / middle * units + row + task % middle;
-                        let mut sum = shared[first];
-                        #[unroll]
-                        for i in 1..comptime![width / middle] {
-                            sum += shared[first + i * middle];
-                        }
-                        shared[first] = sum;
-                    }
+                for i in 1..comptime![if middle > 1 { middle } else { width }] {
+                    sum += shared[first + i];
                 }
-                sync_cube();
-            }
-            #[unroll]
-            for round in 0..comptime![all.div_ceil(width)] {
-                let task = round * width + x;
-                if task < all && task / here < rows {
-                    let first = task * units + row;
-                    let mut sum = shared[first];
-                    #[unroll]
-                    for i in 1..comptime![if middle > 1 { middle } else { width }] {
-                        sum += shared[first + i];
-                    }
-                    parts[first_part + task / here * distance + start + task % here] = sum;
-                }
+                parts[(part + task / here * distance) * count + start + task % here] = sum;
             }
         }
     }

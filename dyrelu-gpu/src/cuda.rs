@@ -2,6 +2,7 @@
 
 use crate::Number;
 use crate::backward::backward_kernel::BackwardKernel;
+use crate::backward::{WIDTH, members};
 use crate::fold::fold_kernel::FoldKernel;
 use crate::forward::forward_kernel::ForwardKernel;
 use crate::grid::UNITS;
@@ -78,6 +79,9 @@ const BACKWARD_STEPS: usize = 8;
 
 const BUFFER: BufferCompilationArg = BufferCompilationArg { inplace: None };
 
+/// Rows of several tiles.
+const TILES: ComptimeOptionCompilationArg<usize> = ComptimeOptionCompilationArg::Some(());
+
 fn option<T: LaunchArg<CompilationArg = BufferCompilationArg>>(
     present: bool,
 ) -> ComptimeOptionCompilationArg<T> {
@@ -101,7 +105,7 @@ fn forward<A: DynamicActivation>(vector: usize) -> String {
         (),
         (),
         (),
-        (),
+        TILES,
         vector,
         FORWARD_STEPS,
         count,
@@ -114,10 +118,14 @@ fn forward<A: DynamicActivation>(vector: usize) -> String {
 fn backward<A: DynamicActivation>(vector: usize) -> String {
     let count = Operands::coefficients_of_set::<A>();
     let attention = A::SHARING == Sharing::Unshared;
-    let (width, members) = (64, if attention { 16 } else { 1 });
+    let (units, members) = if attention {
+        (WIDTH, members(count))
+    } else {
+        (UNITS, 1)
+    };
     let kernel = kernel!(
         BackwardKernel::<A>,
-        CubeDim::new_2d(width, UNITS / width),
+        CubeDim::new_2d(WIDTH, units / WIDTH),
         BUFFER,
         BUFFER,
         option(count > 0),
@@ -129,11 +137,12 @@ fn backward<A: DynamicActivation>(vector: usize) -> String {
         (),
         (),
         (),
-        (),
+        TILES,
         vector,
         members,
         BACKWARD_STEPS,
-        width,
+        units,
+        WIDTH,
         count,
         Number::F32.elem()
     );

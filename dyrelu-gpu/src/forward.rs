@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::formula::value;
-use crate::grid::{Grid, UNITS, VECTOR};
+use crate::grid::{Grid, UNITS, VECTOR, place};
 use crate::operands::{Operands, buffer};
 use cubecl::prelude::*;
 use cubecl::server::Handle;
@@ -35,7 +35,7 @@ pub fn forward<A: DynamicActivation>(client: &Client, operands: &Operands<'_>) -
         operands.rows(),
         operands.sets,
         grid.vectors,
-        grid.tiles(),
+        grid.tiles_of_kernel(),
         grid.steps,
         Operands::coefficients_of_set::<A>(),
         operands.number.elem(),
@@ -52,16 +52,17 @@ pub(crate) fn forward_kernel<A: DynamicActivation, F: Float, N: Size>(
     rows: usize,
     sets: usize,
     vectors: usize,
-    tiles: usize,
+    tiles: ComptimeOption<usize>,
     #[comptime] steps: usize,
     #[comptime] count: usize,
     #[define(F)] _number: ElemType,
 ) {
-    let row = CUBE_POS / tiles * CUBE_DIM_Y as usize + UNIT_POS_Y as usize;
+    let place = place(tiles);
+    let row = place.cube * CUBE_DIM_Y as usize + UNIT_POS_Y as usize;
     if row < rows {
         let set = load_set(coefficients, row, count);
         let start = row / sets * vectors;
-        let first = CUBE_POS % tiles * steps * CUBE_DIM_X as usize + UNIT_POS_X as usize;
+        let first = place.tile * steps * CUBE_DIM_X as usize + UNIT_POS_X as usize;
         #[unroll]
         for step in 0..steps {
             let position = first + step * CUBE_DIM_X as usize;

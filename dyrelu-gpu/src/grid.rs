@@ -18,9 +18,11 @@ pub(crate) const VECTOR: usize = 4;
 pub(crate) struct Grid {
     /// The numbers of a vector.
     pub(crate) vector: usize,
-    rows: usize,
+    pub(crate) rows: usize,
     /// The vectors of a row.
     pub(crate) vectors: usize,
+    /// The units of a cube.
+    pub(crate) units: u32,
     /// The units that share a row's tile.
     pub(crate) width: u32,
     /// How many vectors a unit computes.
@@ -50,6 +52,7 @@ impl Grid {
             vector,
             rows: count,
             vectors,
+            units: UNITS,
             width,
             steps,
         }
@@ -60,18 +63,52 @@ impl Grid {
         self.vectors.div_ceil(self.steps * self.width as usize)
     }
 
+    /// The same for a kernel, to which [`place`] is known without it if there is one tile.
+    pub(crate) fn tiles_of_kernel(&self) -> ComptimeOptionArgs<usize> {
+        let tiles = self.tiles();
+        (tiles > 1).then_some(tiles).into()
+    }
+
     /// The rows that a cube has at once.
     pub(crate) fn height(&self) -> usize {
-        (UNITS / self.width) as usize
+        (self.units / self.width) as usize
     }
 
     pub(crate) fn cube_dim(&self) -> CubeDim {
-        CubeDim::new_2d(self.width, UNITS / self.width)
+        CubeDim::new_2d(self.width, self.units / self.width)
     }
 
     /// Cubes for all tiles. There may be more, as no axis of a device's grid can have any length.
     pub(crate) fn cube_count(&self, client: &Client) -> CubeCount {
         cubes(client, self.rows.div_ceil(self.height()) * self.tiles())
+    }
+}
+
+/// Where a cube is.
+#[derive(CubeType)]
+pub(crate) struct Place {
+    /// Its number among the cubes of its tile.
+    pub(crate) cube: usize,
+    pub(crate) tile: usize,
+    /// The tiles of a row.
+    pub(crate) tiles: usize,
+}
+
+/// The place of this cube. A division may take as long as some vectors, so there is none where rows are one tile.
+#[cube]
+pub(crate) fn place(tiles: ComptimeOption<usize>) -> Place {
+    #[comptime]
+    match tiles {
+        ComptimeOption::Some(tiles) => {
+            let cube = CUBE_POS / tiles;
+            let tile = CUBE_POS - cube * tiles;
+            Place { cube, tile, tiles }
+        }
+        ComptimeOption::None => Place {
+            cube: CUBE_POS,
+            tile: 0usize,
+            tiles: 1usize,
+        },
     }
 }
 

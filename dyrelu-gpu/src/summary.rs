@@ -1,9 +1,9 @@
 //! What the hyper function and the attention see of x, and the way back: the means of channels and the scores of positions.
 
 use crate::Error;
-use crate::backward::{STEPS, WIDTH, add_up_cube};
+use crate::backward::{STEPS, WIDTH, add_up_cube, shared_numbers};
 use crate::fold::fold;
-use crate::grid::{Grid, UNITS, VECTOR, cubes};
+use crate::grid::{Grid, UNITS, VECTOR, cubes, place};
 use crate::operands::{Planes, buffer, check_f32s, f32s, zeros};
 use cubecl::prelude::*;
 use cubecl::server::Handle;
@@ -50,7 +50,7 @@ pub fn scores(client: &Client, x: Planes<'_>, weight: &Handle, bias: &Handle) ->
         x.channels,
         teams,
         grid.vectors,
-        grid.tiles(),
+        grid.tiles_of_kernel(),
         CHANNELS.min(x.channels),
         x.number.elem(),
     );
@@ -67,15 +67,17 @@ fn scores_kernel<F: Float, N: Size>(
     channels: usize,
     teams: usize,
     vectors: usize,
-    tiles: usize,
+    tiles: ComptimeOption<usize>,
     #[comptime] members: usize,
     #[define(F)] _number: ElemType,
 ) {
-    let row = CUBE_POS / tiles * CUBE_DIM_Y as usize + UNIT_POS_Y as usize;
-    let position = CUBE_POS % tiles * CUBE_DIM_X as usize + UNIT_POS_X as usize;
+    let place = place(tiles);
+    let row = place.cube * CUBE_DIM_Y as usize + UNIT_POS_Y as usize;
+    let position = place.tile * CUBE_DIM_X as usize + UNIT_POS_X as usize;
     if row < rows && position < vectors {
-        let first = row % teams * members;
-        let start = row / teams * channels;
+        let sample = row / teams;
+        let first = (row - sample * teams) * members;
+        let start = sample * channels;
         let mut sum = Vector::<f32, N>::new(select(first == 0, bias[0], 0.0f32));
         #[unroll]
         for member in 0..members {
@@ -126,7 +128,7 @@ fn row_sums(client: &Client, x: Planes<'_>, weights: Option<&Handle>, factor: f3
         rows,
         x.channels,
         grid.vectors,
-        tiles,
+        grid.tiles_of_kernel(),
         factor,
         grid.steps,
         grid.width,
@@ -143,15 +145,15 @@ fn row_sums_kernel<F: Float, N: Size>(
     rows: usize,
     channels: usize,
     vectors: usize,
-    tiles: usize,
+    tiles: ComptimeOption<usize>,
     factor: f32,
     #[comptime] steps: usize,
     #[comptime] width: u32,
     #[define(F)] _number: ElemType,
 ) {
-    let tile = CUBE_POS % tiles;
-    let row = CUBE_POS / tiles * CUBE_DIM_Y as usize + UNIT_POS_Y as usize;
-    let first = tile * steps * CUBE_DIM_X as usize + UNIT_POS_X as usize;
+    let place = place(tiles);
+    let row = place.cube * CUBE_DIM_Y as usize + UNIT_POS_Y as usize;
+    let first = place.tile * steps * CUBE_DIM_X as usize + UNIT_POS_X as usize;
     let mut sum = Vector::<f32, N>::new(0.0);
     if row < rows {
         let start = row / channels * vectors;
@@ -173,18 +175,18 @@ fn row_sums_kernel<F: Float, N: Size>(
     }
     let mut sums = Array::<Vector<f32, N>>::new(1usize);
     sums[0] = sum * Vector::new(factor);
-    let is_row = select(row < rows, 1usize, 0usize);
+    let mut shared = Shared::<[f32]>::new_slice(comptime![shared_numbers(1, 1, UNITS)]);
     add_up_cube(
         &sums,
+        &mut shared,
         parts,
-        0usize,
-        is_row,
-        row * tiles + tile,
+        select(row < rows, 1usize, 0usize),
+        row * place.tiles + place.tile,
+        place.tiles,
         1usize,
+        1usize,
+        UNITS,
         width,
-        1usize,
-        1usize,
-        false,
     );
 }
 
@@ -236,7 +238,7 @@ pub fn add_gradients(
         samples * channels,
         channels,
         grid.vectors,
-        grid.tiles(),
+        grid.tiles_of_kernel(),
         1.0 / positions as f32,
         grid.steps,
         grad_x.number.elem(),
@@ -253,13 +255,15 @@ fn add_kernel<F: Float, N: Size>(
     rows: usize,
     channels: usize,
     vectors: usize,
-    tiles: usize,
+    tiles: ComptimeOption<usize>,
     factor: f32,
     #[comptime] steps: usize,
     #[define(F)] _number: ElemType,
 ) {
-    let row = CUBE_POS / tiles * CUBE_DIM_Y as usize + UNIT_POS_Y as usize;
+    let place = place(tiles);
+    let row = place.cube * CUBE_DIM_Y as usize + UNIT_POS_Y as usize;
     if row < rows {
+        let sample = row / channels;
         let mut of_mean = Vector::<f32, N>::new(0.0);
         #[comptime]
         if let ComptimeOption::Some(grad_means) = grad_means {
@@ -268,10 +272,10 @@ fn add_kernel<F: Float, N: Size>(
         let mut of_score = Vector::<f32, N>::new(0.0);
         #[comptime]
         if let ComptimeOption::Some(weight) = weight {
-            of_score = Vector::new(weight[row % channels]);
+            of_score = Vector::new(weight[row - sample * channels]);
         }
-        let start = row / channels * vectors;
-        let first = CUBE_POS % tiles * steps * CUBE_DIM_X as usize + UNIT_POS_X as usize;
+        let start = sample * vectors;
+        let first = place.tile * steps * CUBE_DIM_X as usize + UNIT_POS_X as usize;
         for step in 0..steps {
             let position = first + step * CUBE_DIM_X as usize;
             if position < vectors {

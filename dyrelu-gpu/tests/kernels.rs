@@ -41,6 +41,8 @@ lines! {
 struct MinA;
 #[dynamic_activation(k = 17, share = "spatial", combine = "sum")]
 struct ManyB;
+#[dynamic_activation(k = 33, share = "none", combine = "sum")]
+struct ManyC;
 #[dynamic_activation(k = 4, share = "none", combine = "sum", piece = |x, a, b| a * tanh(x) + b, init(a = 0.3, b = 0.1))]
 struct SumC;
 #[dynamic_activation(
@@ -244,12 +246,14 @@ fn paper() {
     ] {
         for_each!(case, A1 A2 A3 A4 B1 B2 B3 B4 C1 C2 C3 C4);
     }
+    // In mode C several teams of a sample, the last one not full.
+    for_each!(Case::new(2, 37, 620), C1 C2 C3 C4 ManyC SumC);
 }
 
 #[test]
 fn pieces_and_combinations() {
     let case = Case::new(2, 3, 60);
-    for_each!(case, MinA ManyB SumC BranchesC FunctionsB);
+    for_each!(case, MinA ManyB ManyC SumC BranchesC FunctionsB);
 }
 
 #[test]
