@@ -174,11 +174,10 @@ pub(crate) fn backward_kernel<A: DynamicActivation, F: Float, N: Size>(
     #[comptime] count: usize,
     #[define(F)] _number: ElemType,
 ) {
-    let place = place(tiles);
-    let team = place.cube * CUBE_DIM_Y as usize + UNIT_POS_Y as usize;
+    let place = place(tiles, steps);
+    let (team, first) = (place.row, place.first);
     let sample = team / teams;
     let first_set = (team - sample * teams) * members;
-    let first = place.tile * steps * CUBE_DIM_X as usize + UNIT_POS_X as usize;
     let with_attention = comptime![attention.is_some()];
     let mut attention_sums = Array::<Vector<f32, N>>::new(steps);
     #[unroll]

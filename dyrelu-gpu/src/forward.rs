@@ -57,12 +57,11 @@ pub(crate) fn forward_kernel<A: DynamicActivation, F: Float, N: Size>(
     #[comptime] count: usize,
     #[define(F)] _number: ElemType,
 ) {
-    let place = place(tiles);
-    let row = place.cube * CUBE_DIM_Y as usize + UNIT_POS_Y as usize;
+    let place = place(tiles, steps);
+    let (row, first) = (place.row, place.first);
     if row < rows {
         let set = load_set(coefficients, row, count);
         let start = row / sets * vectors;
-        let first = place.tile * steps * CUBE_DIM_X as usize + UNIT_POS_X as usize;
         #[unroll]
         for step in 0..steps {
             let position = first + step * CUBE_DIM_X as usize;

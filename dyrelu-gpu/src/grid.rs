@@ -63,7 +63,7 @@ impl Grid {
         self.vectors.div_ceil(self.steps * self.width as usize)
     }
 
-    /// The same for a kernel, to which [`place`] is known without it if there is one tile.
+    /// The same for a kernel: none for [`place`] if a row is one tile.
     pub(crate) fn tiles_of_kernel(&self) -> ComptimeOptionArgs<usize> {
         let tiles = self.tiles();
         (tiles > 1).then_some(tiles).into()
@@ -84,31 +84,37 @@ impl Grid {
     }
 }
 
-/// Where a cube is.
+/// Where a unit is.
 #[derive(CubeType)]
 pub(crate) struct Place {
-    /// Its number among the cubes of its tile.
-    pub(crate) cube: usize,
+    pub(crate) row: usize,
     pub(crate) tile: usize,
     /// The tiles of a row.
     pub(crate) tiles: usize,
+    /// The first vector that the unit computes.
+    pub(crate) first: usize,
 }
 
-/// The place of this cube. A division may take as long as some vectors, so there is none where rows are one tile.
+/// The place of this unit. A division may take as long as some vectors, so there is none where rows are one tile.
 #[cube]
-pub(crate) fn place(tiles: ComptimeOption<usize>) -> Place {
+pub(crate) fn place(tiles: ComptimeOption<usize>, #[comptime] steps: usize) -> Place {
     #[comptime]
     match tiles {
         ComptimeOption::Some(tiles) => {
             let cube = CUBE_POS / tiles;
-            let tile = CUBE_POS - cube * tiles;
-            Place { cube, tile, tiles }
+            place_in_cube(cube, CUBE_POS - cube * tiles, tiles, steps)
         }
-        ComptimeOption::None => Place {
-            cube: CUBE_POS,
-            tile: 0usize,
-            tiles: 1usize,
-        },
+        ComptimeOption::None => place_in_cube(CUBE_POS, 0usize, 1usize, steps),
+    }
+}
+
+#[cube]
+fn place_in_cube(cube: usize, tile: usize, tiles: usize, #[comptime] steps: usize) -> Place {
+    Place {
+        row: cube * CUBE_DIM_Y as usize + UNIT_POS_Y as usize,
+        tile,
+        tiles,
+        first: tile * steps * CUBE_DIM_X as usize + UNIT_POS_X as usize,
     }
 }
 

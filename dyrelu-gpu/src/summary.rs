@@ -71,9 +71,8 @@ fn scores_kernel<F: Float, N: Size>(
     #[comptime] members: usize,
     #[define(F)] _number: ElemType,
 ) {
-    let place = place(tiles);
-    let row = place.cube * CUBE_DIM_Y as usize + UNIT_POS_Y as usize;
-    let position = place.tile * CUBE_DIM_X as usize + UNIT_POS_X as usize;
+    let place = place(tiles, 1usize);
+    let (row, position) = (place.row, place.first);
     if row < rows && position < vectors {
         let sample = row / teams;
         let first = (row - sample * teams) * members;
@@ -151,9 +150,8 @@ fn row_sums_kernel<F: Float, N: Size>(
     #[comptime] width: u32,
     #[define(F)] _number: ElemType,
 ) {
-    let place = place(tiles);
-    let row = place.cube * CUBE_DIM_Y as usize + UNIT_POS_Y as usize;
-    let first = place.tile * steps * CUBE_DIM_X as usize + UNIT_POS_X as usize;
+    let place = place(tiles, steps);
+    let (row, first) = (place.row, place.first);
     let mut sum = Vector::<f32, N>::new(0.0);
     if row < rows {
         let start = row / channels * vectors;
@@ -260,8 +258,8 @@ fn add_kernel<F: Float, N: Size>(
     #[comptime] steps: usize,
     #[define(F)] _number: ElemType,
 ) {
-    let place = place(tiles);
-    let row = place.cube * CUBE_DIM_Y as usize + UNIT_POS_Y as usize;
+    let place = place(tiles, steps);
+    let (row, first) = (place.row, place.first);
     if row < rows {
         let sample = row / channels;
         let mut of_mean = Vector::<f32, N>::new(0.0);
@@ -275,7 +273,6 @@ fn add_kernel<F: Float, N: Size>(
             of_score = Vector::new(weight[row - sample * channels]);
         }
         let start = sample * vectors;
-        let first = place.tile * steps * CUBE_DIM_X as usize + UNIT_POS_X as usize;
         for step in 0..steps {
             let position = first + step * CUBE_DIM_X as usize;
             if position < vectors {
